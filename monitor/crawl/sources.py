@@ -16,6 +16,8 @@ from monitor.crawl.document_parsers import download_lock, parse_document
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.discovery import feed, section, sitemap
 from monitor.discovery.document_kind import document_kind
+from monitor.discovery.feed_links import absolute_url, links_of_relation
+from monitor.discovery.hubs import topic_url
 from monitor.discovery.markup import decompress_gzip
 from monitor.discovery.skip_reasons import SkipReason
 from monitor.errors import FetchError
@@ -24,7 +26,7 @@ from monitor.models import SourceState, now
 from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
     from monitor.config.schema import Outlet
@@ -60,6 +62,8 @@ class SourceResult:
     error: FetchError | None = None
     freshness_lifetime: timedelta = timedelta(0)  # the longer of Cache-Control max-age and the feed's ttl
     moved_to: str = ""  # target URL if all redirects were permanent; else empty
+    hub: str = ""  # URL of the WebSub hub that the source names; empty if it names none
+    topic: str = ""  # the URL under which the hub knows the source
 
 
 def configured_sources(outlet: Outlet) -> tuple[Source, ...]:
@@ -146,6 +150,8 @@ async def read_source(
             source=source,
             state=read_state,
             parsed=parsed,
+            hub=_first_hub(result.link_headers, parsed, page.url),
+            topic=_topic(result.link_headers, parsed, page.url),
             freshness_lifetime=max(result.freshness_lifetime, parsed.ttl or timedelta(0)),
             moved_to=result.moved_to,
         )
@@ -174,6 +180,21 @@ async def read_source(
         level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS_PER_LEVEL]
         results += level_results
     return [_index_result(result, requested) for result in results]
+
+
+def _first_hub(link_headers: Iterable[str], parsed: ParsedSource, url: str) -> str:
+    """Returns the URL of the first hub that the source at ``url`` names; Link headers precede the document.
+
+    All hubs of a feed send the same pushes.
+    """
+    header_hubs = (absolute_url(url, link) for link in links_of_relation(link_headers, "hub"))
+    return next(filter(None, (*header_hubs, *parsed.hubs)), "")
+
+
+def _topic(link_headers: Iterable[str], parsed: ParsedSource, url: str) -> str:
+    """Returns the URL that the source at ``url`` gives itself; Link headers precede the document."""
+    header_topics = (topic_url(url, link) for link in links_of_relation(link_headers, "self"))
+    return next(filter(None, (*header_topics, parsed.self_url)), url)
 
 
 def _validators(state: SourceState) -> tuple[str | None, str | None]:

@@ -10,6 +10,7 @@ from lxml import etree
 
 from monitor.discovery import markup
 from monitor.discovery.feed_dates import first_time
+from monitor.discovery.hubs import topic_url
 from monitor.discovery.json_feed import is_json, parse_json_feed
 from monitor.discovery.links import resolve_url
 from monitor.discovery.parsed_source import ParsedSource, newest_candidates
@@ -104,6 +105,8 @@ def parse_feed(
         is_complete=document.is_complete,
         ttl=_time_to_live(head),
         kind="feed",
+        hubs=tuple(filter(None, (resolve_url(*link) for link in _links_of_relation(head, "hub", url)))),
+        self_url=next((topic_url(*link) for link in _links_of_relation(head, "self", url)), ""),
     )
 
 
@@ -161,6 +164,13 @@ def _base_of_links(head: Fields, url: str) -> str:
     """
     site = _linked_url(head, url, url)
     return site if site is not None and host_and_port(site) != host_and_port(url) else url
+
+
+def _links_of_relation(head: Fields, rel: str, document_url: str) -> Iterator[tuple[str, str | None]]:
+    """Yields base and link of the channel's links with this ``rel``, such as ``<atom:link rel="hub">`` in RSS."""
+    for child in head.get("link", ()):
+        if rel in child.get("rel", "").lower().split():
+            yield _base_of(child, document_url, document_url), child.get("href")
 
 
 def _linked_url(fields: Fields, base: str, document_url: str) -> str | None:

@@ -83,14 +83,30 @@ def linked_feeds(root: HtmlElement, url: str) -> list[tuple[str, bool]]:
 
 def feeds_of_link_headers(headers: Iterable[str], url: str) -> list[str]:
     """Returns the feeds that HTTP Link headers announce (RFC 8288)."""
-    feeds = []
+    return [
+        feed_url
+        for link, values in _links_of_headers(headers)
+        if is_feed_announcement(values.get("rel", ""), values.get("type", ""), link)
+        and (feed_url := absolute_url(url, link))
+    ]
+
+
+def links_of_relation(headers: Iterable[str], rel: str) -> list[str]:
+    """Returns the links that HTTP Link headers give the relation ``rel``, in lower case, to their own document."""
+    return [
+        link
+        for link, values in _links_of_headers(headers)
+        if rel in _tokens(values.get("rel", "")) and "anchor" not in values
+    ]
+
+
+def _links_of_headers(headers: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields each link of HTTP Link headers with its parameters, whose names are in lower case."""
     for link, parameters in _LINK_VALUE_PATTERN.findall(", ".join(headers)[:MAX_LINK_HEADER_CHARACTERS]):
-        values = {name.lower(): quoted or plain for name, quoted, plain in _LINK_PARAMETER_PATTERN.findall(parameters)}
-        if is_feed_announcement(values.get("rel", ""), values.get("type", ""), link) and (
-            feed_url := absolute_url(url, link)
-        ):
-            feeds.append(feed_url)
-    return feeds
+        yield (
+            link,
+            {name.lower(): quoted or plain for name, quoted, plain in _LINK_PARAMETER_PATTERN.findall(parameters)},
+        )
 
 
 def is_feed_announcement(rel: str, media_type: str, link: str) -> bool:

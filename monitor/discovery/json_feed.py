@@ -11,6 +11,7 @@ import orjson
 from monitor.decoding import decode_text
 from monitor.discovery import markup
 from monitor.discovery.feed_dates import first_time
+from monitor.discovery.hubs import topic_url
 from monitor.discovery.links import resolve_url
 from monitor.discovery.parsed_source import ParsedSource, newest_candidates
 from monitor.discovery.plain_text import plain_summary, plain_title
@@ -20,10 +21,13 @@ from monitor.failures import FailureKind
 from monitor.models import Candidate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from monitor.models import Json
 
 MAX_FEED_ITEMS = 50_000  # of one feed that are read; further items are skipped
 MAX_GUID_CHARACTERS = 1000
+_HUB_TYPES = frozenset({"websub", "pubsubhubbub"})  # the protocol and its former name
 _VERSION_PREFIXES = ("https://jsonfeed.org/version/", "http://jsonfeed.org/version/", "jsonfeed.org/version/")
 
 
@@ -73,8 +77,23 @@ def parse_json_feed(body: bytes, *, url: str, outlet: str, country: str | None =
     if items and not candidates:
         raise FetchError(f"none of its {len(items)} entries has an address", kind=FailureKind.MALFORMED)
     return ParsedSource(
-        candidates=newest_candidates(candidates, skipped), offered=len(items), skipped=skipped, kind="feed"
+        candidates=newest_candidates(candidates, skipped),
+        offered=len(items),
+        skipped=skipped,
+        kind="feed",
+        hubs=tuple(_hub_urls(data, url)),
+        self_url=topic_url(url, _string(data, "feed_url")),
     )
+
+
+def _hub_urls(data: Json, feed_url: str) -> Iterator[str]:
+    """Yields the URLs of the feed's WebSub hubs; ``hubs`` may name endpoints of other protocols too."""
+    hubs = data.get("hubs")
+    for hub in hubs if isinstance(hubs, list) else ():
+        if isinstance(hub, dict) and _string(hub, "type").lower() in _HUB_TYPES:
+            hub_url = resolve_url(feed_url, _string(hub, "url"))
+            if hub_url is not None:
+                yield hub_url
 
 
 def _loads(body: bytes) -> Any:

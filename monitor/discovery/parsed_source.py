@@ -43,6 +43,8 @@ class ParsedSource:
     ttl: timedelta | None = None  # for which the publisher declares the source unchanged
     kind: Literal["feed", "sitemap", "section", ""] = ""  # kind of the document; empty if a spider does not say
     is_news_sitemap: bool = False  # True for a sitemap in Google's news format
+    hubs: tuple[str, ...] = ()  # URLs of the WebSub hubs that the document names
+    self_url: str = ""  # the URL that the document gives itself; empty if it gives none
     note: str = ""  # a remark for the operator, such as that entries were skipped
 
     def lists_stories(self, configured_kind: str) -> bool:
