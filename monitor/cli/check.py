@@ -60,6 +60,7 @@ def _config_warnings(context: CommandContext) -> list[str]:
     from monitor.config.load import secret_files
     from monitor.config.warnings import (
         access_warnings,
+        callback_warnings,
         readable_secret_warnings,
         slow_pattern_warnings,
         too_frequent_poll_warnings,
@@ -69,6 +70,7 @@ def _config_warnings(context: CommandContext) -> list[str]:
     config, files = context.config, secret_files(context.config_path, os.environ)
     return [
         *too_frequent_poll_warnings(config),
+        *callback_warnings(config),
         *access_warnings(config),
         *slow_pattern_warnings(config),
         *readable_secret_warnings(files),

@@ -276,5 +276,6 @@ def _page_counts(poll: PollReport) -> str:
     for (disposition, _), number in poll.outcomes.items():
         counts[disposition.value] += number
     text = ", ".join(f"{number} {name}" for name, number in counts.most_common())
+    pushed = ", after a push" * poll.is_pushed
     new, listed = poll.new_candidate_count, poll.listed_entry_count
-    return f"{new} new of {listed} listed{': ' * bool(text)}{text}, {poll.seconds:.1f} s"
+    return f"{new} new of {listed} listed{': ' * bool(text)}{text}, {poll.seconds:.1f} s{pushed}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from monitor.cli.context import CommandContext, relative_time, short_duration, with_context
 from monitor.crawl.polling_price import price_of_polls
+from monitor.crawl.websub.state import StoredPushes
 from monitor.delays import Delays
 from monitor.models import OutletState, now, rfc3339
 from monitor.plural import plural
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Outlet
+    from monitor.crawl.websub.state import OutletPushes
     from monitor.models import SourceState
     from monitor.polling.schedule_text import ScheduleSummary
     from monitor.store import Store
@@ -76,6 +79,7 @@ def outlets_command(
     configured = {outlet.name: outlet for outlet in context.config.outlets}
     with context.open_existing_store() as store:
         states = {state.name: state for state in store.outlets()}
+        pushes = {each.outlet: each for each in StoredPushes(store).read_all()}
         requested = shown = _requested_names(names, [*configured, *(name for name in states if name not in configured)])
         if failing:
             shown = [name for name in requested if name in states and states[name].failures]
@@ -96,11 +100,13 @@ def outlets_command(
 
         for name in shown:
             schedule = _schedule(configured.get(name), states.get(name), price)
-            click.echo(orjson.dumps(_outlet_json(name, configured.get(name), states.get(name), schedule)))
+            figures = OutletFigures(schedule=schedule, pushes=pushes.get(name))
+            click.echo(orjson.dumps(_outlet_json(name, configured.get(name), states.get(name), figures)))
     elif names:
         for name in shown:
             schedule = _schedule(configured.get(name), states.get(name), price)
-            _print_outlet_details(context, name, configured.get(name), states.get(name), schedule)
+            figures = OutletFigures(schedule=schedule, pushes=pushes.get(name))
+            _print_outlet_details(context, name, configured.get(name), states.get(name), figures)
     else:
         _print_table(context, shown, configured, states, requested=len(requested))
 
@@ -156,9 +162,15 @@ def _schedule_text(schedule: ScheduleSummary, state: OutletState) -> str:
     return f"{schedule.habit}; {polled}"
 
 
-def _outlet_json(
-    name: str, outlet: Outlet | None, state: OutletState | None, schedule: ScheduleSummary | None
-) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class OutletFigures:
+    """What is computed for one outlet besides its stored state; None where nothing is known."""
+
+    schedule: ScheduleSummary | None
+    pushes: OutletPushes | None
+
+
+def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None, figures: OutletFigures) -> dict[str, Any]:
     never_polled = state is None
     state = state or OutletState(name=name, next_poll_at=now(), interval=timedelta(0))
     is_leased = bool(state.holder and state.lease_until and state.lease_until > now())
@@ -176,7 +188,7 @@ def _outlet_json(
         "next_poll_at": None if never_polled else _rfc3339_or_none(state.next_poll_at),
         "interval_seconds": None if never_polled else state.interval.total_seconds(),
         "delay": _delays(state).summary_json(),
-        "schedule": schedule and _schedule_json(schedule),
+        "schedule": figures.schedule and _schedule_json(figures.schedule),
         "failures": state.failures,
         "error": state.error,
         "suspicions": state.memory.suspicions,
@@ -195,6 +207,34 @@ def _outlet_json(
             for url, source in state.sources.items()
         },
         "engine": _rendering_engine(state),
+        "pushes": _pushes_json(figures.pushes) if figures.pushes else None,
+    }
+
+
+def _pushes_json(pushes: OutletPushes) -> dict[str, Any]:
+    """Returns the push subscriptions without their secrets: paths of callbacks and keys of signatures."""
+    current_time = now()
+    return {
+        "proved": pushes.is_proved(current_time),
+        "announced": pushes.announced,
+        "missed": pushes.missed,
+        "last_pushed_poll_at": _rfc3339_or_none(pushes.pushed_poll_at),
+        "subscriptions": [
+            {
+                "source": each.source,
+                "topic": each.topic,
+                "hub": each.hub,
+                "status": each.status(current_time),
+                "lease_until": _rfc3339_or_none(each.lease_until),
+                "next_request_at": _rfc3339_or_none(each.next_request_at),
+                "attempts": each.attempts,
+                "error": each.error,
+                "last_push_at": _rfc3339_or_none(each.last_push_at),
+                "pushes": each.push_count,
+                "false_signatures": each.false_signature_count,
+            }
+            for each in pushes.subscriptions
+        ],
     }
 
 
@@ -303,11 +343,7 @@ def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, 
 
 
 def _print_outlet_details(
-    context: CommandContext,
-    name: str,
-    outlet: Outlet | None,
-    state: OutletState | None,
-    schedule: ScheduleSummary | None,
+    context: CommandContext, name: str, outlet: Outlet | None, state: OutletState | None, figures: OutletFigures
 ) -> None:
     from monitor.cli.formatting import plain_line
 
@@ -325,13 +361,14 @@ def _print_outlet_details(
             ("next poll", _time_text(state.next_poll_at, current_time)),
             ("interval", short_duration(state.interval)),
             ("delay", _delay_text(_delays(state))),
-            ("schedule", _schedule_text(schedule, state) if schedule else "-"),
+            ("schedule", _schedule_text(figures.schedule, state) if figures.schedule else "-"),
             ("failures", f"{state.failures:g}"),
             ("error", state.error or "-"),
         ]
         rows += [(f"suspicion {kind}", text) for kind, text in state.memory.suspicions.items()]
         if state.holder and state.lease_until and state.lease_until > current_time:
             rows.append(("polled by", f"{state.holder}, until {_time_text(state.lease_until, current_time)}"))
+        rows += _push_rows(figures.pushes, current_time) if figures.pushes else []
         rows += [(f"pages {disposition}", f"{count:,}") for disposition, count in sorted(state.dispositions.items())]
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
@@ -342,6 +379,30 @@ def _print_outlet_details(
         fetched = f"last full fetch {relative_time(source.fetched_at)}, {_entries_text(source)}"
         out.print(f"  {source.kind:<{width}}  {url} ({fetched}{problem})", markup=False)
     out.print()
+
+
+def _push_rows(pushes: OutletPushes, current_time: datetime) -> list[tuple[str, str]]:
+    """Returns labels and texts about the hubs of the outlet's feeds and their pushes."""
+    stories = plural(pushes.announced, "story", "stories")
+    rows = [
+        ("announced", f"{stories} by pushes, {pushes.missed} missed; polls are {_poll_rarity(pushes, current_time)}")
+    ]
+    if pushes.pushed_poll_at is not None:
+        rows.append(("pushed poll", _time_text(pushes.pushed_poll_at, current_time)))
+    for each in pushes.subscriptions:
+        parts = [
+            each.status(current_time) + (f" until {each.lease_until:%Y-%m-%d %H:%M} UTC" if each.lease_until else ""),
+            plural(each.push_count, "push", "pushes"),
+            *([f"the last {relative_time(each.last_push_at, current_time)}"] if each.last_push_at else []),
+            *([plural(each.false_signature_count, "false signature")] if each.false_signature_count else []),
+            *([each.error] if each.error else []),
+        ]
+        rows.append(("hub", f"{each.hub} for {each.topic}: {', '.join(parts)}"))
+    return rows
+
+
+def _poll_rarity(pushes: OutletPushes, current_time: datetime) -> str:
+    return "rare" if pushes.is_proved(current_time) else "as usual"
 
 
 def _entries_text(source: SourceState) -> str:

@@ -15,6 +15,7 @@ from monitor.config.model import FrozenModel
 from monitor.config.types import (
     ApiKey,
     Budget,
+    CallbackUrl,
     Country,
     CssSelector,
     DeliverySchedule,
@@ -22,6 +23,7 @@ from monitor.config.types import (
     HostName,
     IndexPrefix,
     Language,
+    ListenAddress,
     MailAddress,
     MailSender,
     MailUrl,
@@ -91,6 +93,8 @@ class CrawlSettings(FrozenModel):
     max_size: int = Field(default=10_000_000, ge=1000)  # bytes of a page, decompressed
     max_age: PositiveDuration = timedelta(days=7)  # older stories are not fetched
     pages_per_poll: int = Field(default=200, ge=1)  # pages fetched per poll of an outlet; the others wait for the next
+    callback: CallbackUrl | None = None  # public address of this monitor, to which WebSub hubs send pushes
+    callback_listen: ListenAddress = "127.0.0.1:8081"  # host:port at which `run` listens for what is sent there
     splash: WebUrl | None = None  # address of Splash, as http://127.0.0.1:8050; default: the variable SPLASH_URL
     splash_proxy: SingleLine | None = (
         None  # host:port at which a Splash on another machine reaches the egress proxy, or "off"

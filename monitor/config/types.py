@@ -129,6 +129,32 @@ def valid_web_url(value: str) -> str:
     return value
 
 
+def valid_callback_url(value: str) -> str:
+    """Validates the URL to which hubs send pushes: a web URL without query and fragment; tokens are added to it."""
+    valid_web_url(value)
+    if "?" in value or "#" in value:
+        raise ValueError("must not contain ? or #; each subscription adds its own path to the address")
+    return value.rstrip("/")
+
+
+def valid_listen_address(value: str) -> str:
+    """Validates the address of a server: ``HOST:PORT``, an IPv6 address in brackets."""
+    valid_single_line(value)
+    host, port = split_listen_address(value)
+    if not host or not port.isascii() or not port.isdecimal() or not 1 <= int(port[:6]) <= 65535:
+        raise ValueError(f"{value[:80]!r} is not HOST:PORT; write 127.0.0.1:8081 or [::1]:8081")
+    if ":" not in host:  # not an IPv6 address
+        valid_host_name(host)
+    return value
+
+
+def split_listen_address(value: str) -> tuple[str, str]:
+    """Returns the host, without brackets, and the port of a ``HOST:PORT``."""
+    host, _, port = value.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    return (host[1:-1] if is_bracketed else host if ":" not in host else "", port)
+
+
 def valid_mail_address(value: str) -> str:
     """Validates an e-mail address, ``desk@example.org``; returns it with its domain in lower-case ASCII."""
     valid_single_line(value)
@@ -308,6 +334,8 @@ NonEmptyName: TypeAlias = Annotated[
 ]
 HostName: TypeAlias = Annotated[str, AfterValidator(valid_host_name)]
 WebUrl: TypeAlias = Annotated[str, AfterValidator(valid_web_url)]
+CallbackUrl: TypeAlias = Annotated[str, AfterValidator(valid_callback_url)]
+ListenAddress: TypeAlias = Annotated[str, AfterValidator(valid_listen_address)]
 MailAddress: TypeAlias = Annotated[str, AfterValidator(valid_mail_address)]
 MailSender: TypeAlias = Annotated[str, AfterValidator(valid_mail_sender)]
 Language: TypeAlias = Annotated[str, AfterValidator(valid_language)]

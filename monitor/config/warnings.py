@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.discovery.url_patterns import slow_pattern_example
+from monitor.egress.address_guard import may_be_public_host
 from monitor.egress.own_sites import OwnSites
 from monitor.models import now
 
@@ -29,6 +30,18 @@ def too_frequent_poll_warnings(config: Config) -> list[str]:
         for outlet in config.outlets
         if outlet.every and outlet.every < MIN_SENSIBLE_POLL_INTERVAL
     ]
+
+
+def callback_warnings(config: Config) -> list[str]:
+    """Returns a warning if hubs cannot reach `crawl.callback`, or if anyone on their way can read its tokens."""
+    if config.crawl.callback is None:
+        return []
+    parts = urlsplit(config.crawl.callback)
+    if not may_be_public_host(parts.hostname or ""):
+        return [f"crawl.callback: {parts.hostname} is no public address, so hubs cannot reach it"]
+    if parts.scheme == "http":
+        return ["crawl.callback: http lets others read the tokens of subscriptions; write https:// if you can"]
+    return []
 
 
 def access_warnings(config: Config) -> list[str]:

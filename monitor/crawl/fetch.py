@@ -248,6 +248,23 @@ class Fetcher:
         request = _new_request(url, method=method, body=body, headers=headers, meta=meta)
         return await response_or_fetch_error(self._crawler.engine.download_async(request))
 
+    async def post_form(self, outlet: Outlet, url: str, body: bytes) -> int:
+        """Sends a form to an endpoint that a source of the outlet names; returns the status of the response.
+
+        Redirects 307 and 308 send it again.  robots.txt does not apply: it is for pages, and the outlet's feed names
+        the endpoint for such requests.  Raises FetchError if there is no response.
+        """
+        meta = {
+            **self._outlet_meta(outlet, url),
+            "dont_obey_robotstxt": True,
+            # `verify: false` is for the outlet's own certificate.
+            VERIFY_CERTIFICATE_KEY: outlet.verify or url not in OutletScope(outlet),
+        }
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        request = _new_request(url, method="POST", body=body, headers=headers, meta=meta)
+        response = await response_or_fetch_error(self._crawler.engine.download_async(request))
+        return response.status
+
     def _outlet_meta(self, outlet: Outlet, url: str) -> dict[str, object]:
         """Returns the Scrapy request.meta entries of a request for the outlet.
 

@@ -19,6 +19,8 @@ from monitor.crawl.habits import Habits
 from monitor.crawl.lease import Lease
 from monitor.crawl.pages import DuePages, LearnedPageTraits
 from monitor.crawl.report import PollReport
+from monitor.crawl.websub.schedule import pause_with_pushes
+from monitor.crawl.websub.subscriber import PollOfSources
 from monitor.discovery.drop_reasons import DropReason
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.polling_price import PollingPrice
     from monitor.crawl.sources import Source, SourceParser, SourceResult
+    from monitor.crawl.websub.subscriber import Subscriber
     from monitor.models import Candidate, FrontierEntry, OutletState
     from monitor.service import Service
 
@@ -57,6 +60,7 @@ class PollContext:
     parse: SourceParser
     price: PollingPrice
     stop: asyncio.Event  # when it is set, polls start no further page
+    subscriber: Subscriber | None = None  # None if no hub can push to this process
 
 
 class Poll:
@@ -125,6 +129,7 @@ class Poll:
         self._context.fetcher.start_poll(self._outlet)
         if message := expired_cookies_message(self._outlet):
             self.report.notes.append(message)
+        began_at = now()
         results = await self._read_sources(await self._select_sources())
         # In a thread, because filtering thousands of candidates would block the event loop.
         candidates, dropped = await asyncio.to_thread(self._filter_candidates_of_sources, results)
@@ -144,6 +149,9 @@ class Poll:
             self._learn_rate(candidates, new_entries)
 
         plan = self._plan_next_poll(results, pages)
+        plan = await self._plan_with_pushes(
+            plan, PollOfSources(began_at=began_at, results=results, new_entries=new_entries), pages
+        )
         await self._release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
 
     async def _release(self, state: OutletState) -> None:
@@ -287,3 +295,20 @@ class Poll:
             now=now(),
             spread=random_spread(is_first_poll=self._state.last_poll_at is None),
         )
+
+    async def _plan_with_pushes(self, plan: NextPollPlan, poll: PollOfSources, pages: DuePages) -> NextPollPlan:
+        """Keeps the outlet's push subscriptions; returns the plan with the pause that they allow or require."""
+        if self._context.subscriber is None or self.report.own_outage or self._context.stop.is_set():
+            return plan
+        pushes, self.report.is_pushed = await self._context.subscriber.after_poll(self._outlet, poll)
+        if pushes is None or not poll.has_read_all or self.report.deferred_page_count or pages.host_pause:
+            return plan
+        pause = pause_with_pushes(
+            plan.pause,
+            pushes,
+            now=now(),
+            every=self._outlet.every,
+            time_until_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
+            spread=random_spread(is_first_poll=False),
+        )
+        return replace(plan, pause=pause)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from monitor.config import Config, CrawlSettings, Outlet
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import PollReport
+    from monitor.crawl.scheduler import OutletScheduler
     from monitor.notify.report import DeliveryReport
     from monitor.service import Service
 
@@ -191,7 +192,9 @@ def _crawl_outlets(
     if tasks:
         signals.install(asyncio.get_event_loop())
         if deliver is not None:
-            _start_delivery(deliver, service, stop)
+            _start_in_background(deliver(service, stop), stop)
+        if continuous and service.config.crawl.callback:
+            _start_in_background(_serve_callbacks(service, schedulers, stop), stop)
         beating = asyncio.get_event_loop().create_task(heartbeat.beat_until_cancelled()) if heartbeat else None
         process.start(install_signal_handlers=False)
         if beating:
@@ -217,17 +220,25 @@ def _new_crawler_process() -> AsyncCrawlerProcess:
     return process
 
 
-def _start_delivery(
-    deliver: Callable[[Service, asyncio.Event], Coroutine[Any, Any, None]], service: Service, stop: asyncio.Event
-) -> None:
-    """Delivers the outbox in the background; at shutdown, Twisted waits until the current delivery has ended."""
+async def _serve_callbacks(service: Service, schedulers: Sequence[OutletScheduler], stop: asyncio.Event) -> None:
+    """Answers the hubs of feeds until ``stop`` is set; their pushes wake the schedulers."""
+    from monitor.crawl.websub.callbacks import CallbackServer
+
+    def wake() -> None:
+        for scheduler in schedulers:
+            scheduler.wake()
+
+    await CallbackServer(service.config, service.store, wake).run(stop)
+
+
+def _start_in_background(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Runs ``work``, which ends after ``stop`` is set, beside the crawl; at shutdown, Twisted waits for its end."""
     from scrapy.utils.defer import deferred_from_coro
     from twisted.internet import reactor
 
-    task = asyncio.get_event_loop().create_task(deliver(service, stop))
+    task = asyncio.get_event_loop().create_task(work)
 
     async def finish() -> None:
-        """Stops the delivery and waits for its end."""
         stop.set()
         await asyncio.gather(task, return_exceptions=True)
 

@@ -49,6 +49,7 @@ class PollReport:
     own_outage: str = ""  # the failure on the monitor's side (no network, no worker) that ended the poll
     own_outage_kind: FailureKind | None = None  # the kind of that failure, one of OWN_OUTAGE_KINDS
     has_failed: bool = False  # True if no source could be read or the poll raised an exception
+    is_pushed: bool = False  # True if a hub's push has caused the poll
     deferred_page_count: int = 0  # due pages left for the next poll
     next_poll_at: datetime | None = None  # None if it is not known, because the poll raised an exception
     seconds: float = 0.0  # duration of the poll

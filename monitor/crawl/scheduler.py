@@ -18,6 +18,7 @@ from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.polling_price import PollingPrice
 from monitor.crawl.report import CrawlReport, PollReport
+from monitor.crawl.websub.subscriber import Subscriber
 from monitor.errors import LeaseLost, MonitorError, StoreError, WorkersUnavailable
 from monitor.extract.worker_pool import GIVE_UP_SECONDS
 from monitor.failures import FailureKind
@@ -92,6 +93,8 @@ class OutletScheduler:
         self._leased_states: dict[str, OutletState] = {}
         self._outlets_by_poll_task: dict[asyncio.Task[PollReport], Outlet] = {}
         self._resources = resources or ExitStack()  # resources that `close` closes
+        self._subscriber: Subscriber | None = None
+        self._has_news = asyncio.Event()
         self._last_scan_at: datetime | None = None
         self._has_more_due = False  # the last scan leased as many outlets as it could
         self._next_poll_times: list[datetime] = []  # a heap: when the outlets that this process polled are due again
@@ -104,11 +107,24 @@ class OutletScheduler:
         """
         started_at = monotonic()
         fetcher = Fetcher(crawler, self.config.crawl, self.config.outlets)
-        context = PollContext(service=self.service, fetcher=fetcher, parse=parse, price=self._price, stop=self.stop)
+        if self._continuous and self.config.crawl.callback:
+            self._subscriber = Subscriber(self.service, fetcher, self.config.crawl.callback)
+        context = PollContext(
+            service=self.service,
+            fetcher=fetcher,
+            parse=parse,
+            price=self._price,
+            stop=self.stop,
+            subscriber=self._subscriber,
+        )
         remaining = list(self._outlets)
         stopped = asyncio.create_task(self.stop.wait())
+        woken = asyncio.create_task(self._has_news.wait())
         try:
             while not self.stop.is_set():
+                if woken.done():
+                    self._has_news.clear()
+                    woken = asyncio.create_task(self._has_news.wait())
                 self._require_workers()
                 scan_started_at = monotonic()
                 leasing = asyncio.create_task(self._lease_outlets(remaining))
@@ -123,7 +139,7 @@ class OutletScheduler:
                 if not (self._outlets_by_poll_task or self._continuous or self.service.extractor.problem):
                     break
                 await asyncio.wait(
-                    {*self._outlets_by_poll_task, stopped},
+                    {*self._outlets_by_poll_task, stopped, woken},
                     timeout=self._seconds_to_next_scan(),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
@@ -131,7 +147,8 @@ class OutletScheduler:
                     yield item
                 if self._continuous:
                     pause = MIN_BACKLOG_SCAN_SECONDS if self._has_more_due else MIN_LEASE_SCAN_SECONDS
-                    await asyncio.wait({stopped}, timeout=max(scan_started_at + pause - monotonic(), 0.0))
+                    rest = max(scan_started_at + pause - monotonic(), 0.0)
+                    await asyncio.wait({stopped, woken}, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
             await self._finish_polls()
             await self._release_leases()
             for item in self._collect_items(crawler):
@@ -141,6 +158,7 @@ class OutletScheduler:
             self._stop_on_error(error)
         finally:
             stopped.cancel()
+            woken.cancel()
             self.report.seconds = monotonic() - started_at
 
     def _seconds_to_next_scan(self) -> float:
@@ -157,9 +175,15 @@ class OutletScheduler:
         for report in self._collect_reports(crawler):
             yield from report.items
 
+    def wake(self) -> None:
+        """Makes `run` look for due outlets at once."""
+        self._has_news.set()
+
     async def close(self) -> None:
         """Cancels the running polls, releases all leases and closes the resources; Scrapy calls it after the spider."""
         await _cancel_all(self._outlets_by_poll_task)
+        if self._subscriber is not None:
+            await self._subscriber.close()
         await self._release_leases()
         self._resources.close()
 

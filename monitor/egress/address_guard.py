@@ -65,6 +65,12 @@ def is_public_address(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
+def may_be_public_host(host: str) -> bool:
+    """Returns True if the host is a public IP address or a name that may have one; does not resolve the name."""
+    address = _spelled_ip_address(host)
+    return is_public_address(address) if address is not None else "." in host.strip(".")
+
+
 def trusted_hosts(outlet: Outlet, others: Iterable[Outlet] = ()) -> TrustedHosts:
     """Returns (host, port) of each URL in the outlet's configuration, and its ``hosts`` with the ports 80 and 443.
 
