@@ -65,6 +65,7 @@ class Site:
         self.delay = delay  # seconds before every response
         self._lock = threading.Lock()
         self._resources: dict[str, Resource] = {}
+        self._post_handlers: dict[str, Callable[[bytes], int]] = {}
         self._faults: dict[str, Fault] = {}
         self._requests: list[RecordedRequest] = []
         self._closing = threading.Event()
@@ -90,6 +91,12 @@ class Site:
         )
         with self._lock:
             self._resources[path] = resource
+        return self.url + path.removeprefix("/")
+
+    def put_post_handler(self, path: str, handler: Callable[[bytes], int]) -> str:
+        """Sets what takes the body of each POST to ``path`` and returns the status; returns the URL of ``path``."""
+        with self._lock:
+            self._post_handlers[path] = handler
         return self.url + path.removeprefix("/")
 
     def remove(self, path: str) -> None:
@@ -168,6 +175,10 @@ class Site:
                     del self._faults[key]
         return resource or Resource(status=404, body=b"<h1>Not found</h1>"), fault
 
+    def _post_handler(self, path: str) -> Callable[[bytes], int] | None:
+        with self._lock:
+            return self._post_handlers.get(path)
+
     def _record_request(self, request: RecordedRequest) -> None:
         with self._lock:
             self._requests.append(request)
@@ -219,6 +230,17 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
                 self._send(body, fault)
 
         do_HEAD = do_GET  # noqa: N815  http.server's name
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            handler = site._post_handler(self.path)
+            status = handler(body) if handler else 405
+            site._record_request(
+                RecordedRequest(path=self.path, status=status, headers=self._received_headers(), at=time.time())
+            )
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def _received_headers(self) -> dict[str, str]:
             """Returns the headers of the received request, names in lower case."""

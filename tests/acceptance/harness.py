@@ -78,11 +78,11 @@ class Monitor:
             assert result.status == status, f"status {result.status}\n{result.out}\n{result.err}"
         return result
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, clock_ahead: timedelta = timedelta(0)) -> subprocess.Popen[bytes]:
         """Starts a command in its own process group, with its output in ``COMMAND.log``."""
         with (self.base / f"{words[0]}.log").open("ab") as log:
             return subprocess.Popen(
-                self._arguments(words), stdout=log, stderr=log, env=self._environ, start_new_session=True
+                self._arguments(words, clock_ahead), stdout=log, stderr=log, env=self._environ, start_new_session=True
             )
 
     def log(self, command: str) -> str:

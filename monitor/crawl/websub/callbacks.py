@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 64  # at a time; a reverse proxy or the hub repeats a request that is turned away
 REQUEST_SECONDS = 30.0  # for a complete request and its response
 RETRY_LISTEN_SECONDS = 60.0  # until the next attempt to listen at an address that another process uses
+SETTLE_SECONDS = 2.0  # from a push to its poll: the other pushes of a burst arrive, and caches of the outlet expire
 RETRY_DUE_SECONDS = 2.0  # while the outlet of a push is being polled
 MAX_DUE_ATTEMPT_PERIOD = timedelta(minutes=20)  # longer than a poll
 MAX_LEASE_DIGITS = 9
@@ -254,6 +255,7 @@ class CallbackServer:
 
     async def _make_due_when_released(self, key: str) -> None:
         """Makes an outlet due as soon as no process polls it, unless a poll has begun after the push."""
+        await asyncio.sleep(SETTLE_SECONDS)
         give_up_at = now() + MAX_DUE_ATTEMPT_PERIOD
         while now() < give_up_at:
             try:

@@ -44,6 +44,7 @@ MAX_SUBSCRIPTIONS = 20  # of one outlet
 MAX_COUNTED_STORIES = 20  # upper limit of `missed`, so that a broken hub may prove itself again within days
 LATE_PUSH_TOLERANCE = timedelta(minutes=10)  # a push this long after a poll still announces the stories of that poll
 MAX_ERROR_CHARACTERS = 300
+_UNVERIFIED = "the hub did not verify"
 _SIGNATURE_METHODS = frozenset({"sha1", "sha256", "sha384", "sha512"})
 
 
@@ -109,8 +110,8 @@ class Subscription:
     def requested(self, now: datetime) -> Subscription:
         """Returns the subscription as it is before a request is sent; a repeated request is one that failed."""
         error = self.error
-        if self.expects and not error:
-            error = f"the hub did not verify the request of {self.requested_at:%Y-%m-%d %H:%M} UTC"
+        if self.expects and (not error or error.startswith(_UNVERIFIED)):
+            error = f"{_UNVERIFIED} the request of {self.requested_at:%Y-%m-%d %H:%M} UTC"
         return replace(
             self,
             expects="unsubscribe" if self.is_ending else "subscribe",
@@ -122,7 +123,7 @@ class Subscription:
 
     def accepted(self) -> Subscription:
         """Returns the subscription after the hub has accepted a request; its answer may have come before."""
-        return replace(self, error="") if self.expects else self
+        return replace(self, error="") if self.expects and not self.error.startswith(_UNVERIFIED) else self
 
     def failed(self, reason: str) -> Subscription:
         """Returns the subscription after a request that could not be sent or that the hub refused."""
@@ -172,7 +173,7 @@ class Subscription:
 
     @classmethod
     def from_json(cls, data: Json) -> Subscription:
-        """Reads what `to_json` returns.  Raises KeyError, TypeError or ValueError for anything else."""
+        """Reads what `to_json` returns.  Raises AttributeError, TypeError or ValueError for anything else."""
         return cls(**_from_json(cls, data))
 
 
@@ -297,7 +298,7 @@ class OutletPushes:
         for each in data.get("subscriptions") or ():
             try:
                 subscriptions.append(Subscription.from_json(each))
-            except (KeyError, TypeError, ValueError):
+            except (AttributeError, TypeError, ValueError):
                 continue
         values = {**_from_json(cls, data), "subscriptions": tuple(subscriptions)}
         return cls(**values)
