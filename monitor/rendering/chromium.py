@@ -30,7 +30,7 @@ from monitor.rendering.tab import Tab, is_browser_death
 
 if TYPE_CHECKING:
     import scrapy
-    from playwright.async_api import Page, Request
+    from playwright.async_api import Browser, Page, Request
     from scrapy.crawler import Crawler
     from scrapy.http import HtmlResponse
 
@@ -94,6 +94,10 @@ def _sandbox_arguments() -> list[str]:
     return ["--no-sandbox"] if os.geteuid() == 0 or os.environ.get(SANDBOX_VARIABLE) == "off" else []
 
 
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), repr(error))
+
+
 def _launch_error(path: str, output: str, reason: str) -> RenderingUnavailable:
     if any(message in output for message in _SANDBOX_ERROR_MESSAGES):
         return RenderingUnavailable(
@@ -120,6 +124,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         self._open_page_counts: dict[str, int] = {}  # context name -> pages that are open in it
         self._session_cookies: dict[str, list[dict[str, Any]]] = {}  # context name -> those added last
         self._browser_lock = asyncio.Lock()
+        self._endings: set[asyncio.Task[None]] = set()  # of discarded drivers
         self.config.launch_options = {
             "executable_path": path,
             "args": [*_CHROMIUM_ARGUMENTS, *_sandbox_arguments()],
@@ -141,8 +146,8 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         """Returns the rendered page.  Raises FetchError, or RenderingUnavailable if the browser does not start."""
         async with self._page_slots:
             self._pages_rendered += 1
-            for attempt in range(MAX_RENDER_ATTEMPTS):
-                await self._ensure_browser()
+            for _ in range(MAX_RENDER_ATTEMPTS):
+                browser = await self._ensure_browser()
                 generation = self._driver_generation
                 try:
                     return await self._render_page(request)
@@ -151,7 +156,10 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
                         raise self._as_fetch_error(error, request) from error
                     self.stats.inc_value("monitor/rendering/browser-died")
                     await asyncio.sleep(BROWSER_RESTART_PAUSE_SECONDS)
-                    if attempt:  # scrapy-playwright did not restart the browser, so Playwright's driver died as well
+                    # scrapy-playwright has noticed the death of a browser by now.  If it has not, Playwright's driver
+                    # has died, or the browser lives but opens no pages, as when its zygote process has died.
+                    if getattr(self, "browser", None) is browser:
+                        log.warning("Chromium or its driver does not answer; both are started again")
                         self._discard_driver(generation)
         raise FetchError(f"the browser died under the page {MAX_RENDER_ATTEMPTS} times", kind=FailureKind.BROWSER_CRASH)
 
@@ -159,14 +167,16 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         with contextlib.suppress(PlaywrightError, TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await super().close()
+        await asyncio.gather(*self._endings)
 
     # ---- the browser and its contexts
 
-    async def _ensure_browser(self) -> None:
-        """Starts Playwright's driver and the browser unless they run; restarts one after `MAX_PAGES_PER_BROWSER`."""
+    async def _ensure_browser(self) -> Browser:
+        """Returns the browser; starts Playwright's driver and the browser unless they run.
+
+        Restarts the browser after `MAX_PAGES_PER_BROWSER`.  Raises RenderingUnavailable if it does not start twice.
+        """
         async with self._browser_lock:
-            if not hasattr(self, "browser_provider"):
-                await self._launch()
             if (
                 self._pages_rendered >= MAX_PAGES_PER_BROWSER
                 and not self._open_page_counts
@@ -176,22 +186,66 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
                 await self.browser.close()
                 while hasattr(self, "browser"):  # noqa: ASYNC110  scrapy-playwright deletes the attribute in its own callback, without an event
                     await asyncio.sleep(0.05)
+            if hasattr(self, "browser"):
+                return cast("Browser", self.browser)
             try:
-                await self._maybe_launch_browser()
-            except PlaywrightError as error:
+                return await self._start_browser()
+            except Exception as error:  # noqa: BLE001  if the driver dies as it starts, Playwright raises Exception
+                log.warning("Chromium did not start and is started again: %s", _first_line(error))
+            await asyncio.sleep(BROWSER_RESTART_PAUSE_SECONDS)
+            try:
+                return await self._start_browser()
+            except Exception as error:
                 path = self.config.launch_options["executable_path"]
-                raise _launch_error(path, error.message, error.message.strip().splitlines()[0]) from error
+                raise _launch_error(path, str(error), _first_line(error)) from error
+
+    async def _start_browser(self) -> Browser:
+        """Starts the browser, and Playwright's driver unless it runs.  A driver that fails is not used again."""
+        try:
+            if not hasattr(self, "browser_provider"):
+                await self._launch()
+            await self._maybe_launch_browser()
+        except BaseException:
+            self._discard_driver(self._driver_generation)
+            raise
+        return cast("Browser", self.browser)
 
     def _discard_driver(self, generation: int) -> None:
-        """Forgets the dead browser and Playwright driver, so that `_ensure_browser` starts new ones.
+        """Ends the browser and Playwright's driver in the background, so that `_ensure_browser` starts new ones.
 
         Does nothing if the driver of this generation was already discarded, because several pages may notice its death.
         """
-        if generation == self._driver_generation:
-            self._driver_generation += 1
-            self.context_wrappers.clear()
-            for name in ("browser", "browser_provider"):
-                self.__dict__.pop(name, None)
+        if generation != self._driver_generation:
+            return
+        self._driver_generation += 1
+        self.context_wrappers.clear()
+        browser, provider = (self.__dict__.pop(name, None) for name in ("browser", "browser_provider"))
+        if browser is not None:  # the callback would take the end of this browser for that of the next one
+            browser.remove_listener("disconnected", self._browser_disconnected_callback)
+        if provider is not None:
+            ending = asyncio.create_task(self._end_driver(provider))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+
+    async def _end_driver(self, provider: Any) -> None:
+        """Ends Playwright's driver, which ends its browser."""
+        with contextlib.suppress(Exception):  # it may be dead, or not even have started
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                await provider.close()
+
+    async def _browser_disconnected_callback(self) -> None:
+        """Forgets the dead browser at once, so that no later step of this callback meets the next browser."""
+        self.context_wrappers.clear()
+        self.__dict__.pop("browser", None)
+
+    def _make_close_browser_context_callback(self, *args: Any, **kwargs: Any) -> Any:
+        """Returns the callback for the end of a context, which does nothing for contexts of a discarded browser.
+
+        Their names may by then be those of contexts of the next browser.
+        """
+        callback = super()._make_close_browser_context_callback(*args, **kwargs)
+        generation = self._driver_generation
+        return lambda: callback() if generation == self._driver_generation else None
 
     async def _open_page(
         self, request: scrapy.Request, options: RenderOptions, proxy_pass: ProxyPass

@@ -19,7 +19,7 @@ from monitor.config.schema import Outlet
 from monitor.demo.web import Site
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import Disposition
-from monitor.rendering import engines, rendering, splash_pool
+from monitor.rendering import chromium, engines, rendering, splash_pool
 from rendering import pages
 from rendering.test_engines import crawl_settings, outlet
 
@@ -78,13 +78,45 @@ def test_no_page_is_lost_when_chromium_is_killed(engine: Engine, site: Site, chr
 
 
 @pytest.mark.chromium
-def test_no_page_is_lost_when_the_chromium_driver_is_killed(engine: Engine, site: Site, chromium_path: str) -> None:
+def test_no_page_is_lost_when_the_chromium_driver_is_killed(
+    engine: Engine, site: Site, chromium_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def kill() -> None:
         wait_for_requests(site, 5)
-        os.kill(driver_pid(), signal.SIGKILL)
+        os.kill(pids_of("run-driver")[0], signal.SIGKILL)
 
+    monkeypatch.setattr(chromium, "OPEN_PAGE_TIMEOUT_SECONDS", 1000)  # no page waits for what the dead browser held
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
     assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+
+
+@pytest.mark.chromium
+def test_a_driver_that_is_killed_as_it_starts_is_started_again(engine: Engine, site: Site, chromium_path: str) -> None:
+    def kill() -> None:
+        deadline = time.monotonic() + 30
+        while not (pids := pids_of("run-driver")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(pids[0], signal.SIGKILL)
+
+    results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=2)
+    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+
+
+@pytest.mark.chromium
+def test_a_browser_that_opens_no_pages_is_replaced(engine: Engine, site: Site, chromium_path: str) -> None:
+    """Without its zygote processes it lives and answers, but can start no renderer."""
+    browsers = []
+
+    def kill() -> None:
+        wait_for_requests(site, 5)
+        browsers.append(browser_pid())
+        for pid in pids_of("--type=zygote"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=20)
+    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    assert browsers[0] not in descendants()
 
 
 @pytest.mark.chromium
@@ -219,5 +251,5 @@ def browser_pid() -> int:
     raise AssertionError(descendants())
 
 
-def driver_pid() -> int:
-    return next(pid for pid, line in descendants().items() if "run-driver" in line)
+def pids_of(argument: str) -> list[int]:
+    return [pid for pid, line in descendants().items() if argument in line]
