@@ -30,7 +30,7 @@ from monitor.rendering.tab import Tab, is_browser_death
 
 if TYPE_CHECKING:
     import scrapy
-    from playwright.async_api import Browser, Page, Request
+    from playwright.async_api import Browser, Page, Request, Route
     from scrapy.crawler import Crawler
     from scrapy.http import HtmlResponse
 
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 logging.getLogger("scrapy-playwright").setLevel(logging.ERROR)  # below ERROR it logs a traceback for each failed page
+# Playwright leaves the death of its driver in a future that nothing reads, about which asyncio logs an error.
+logging.getLogger("asyncio").addFilter(
+    lambda record: "Connection closed while reading from the driver" not in str(record.msg)
+)
 
 CONCURRENT_CHROMIUM_PAGES = max(2, 2 * (os.cpu_count() or 1))  # rendered at the same time
 MAX_PAGES_PER_CONTEXT = 50  # of one outlet; further pages use a new browser context
@@ -281,7 +285,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         return page, context
 
     def _request_interceptor(self, request: scrapy.Request, context: str) -> Any:
-        return self._make_request_handler(
+        handle = self._make_request_handler(
             context_name=context,
             method="GET",
             url=request.url,
@@ -291,6 +295,14 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             spider=self._crawler.spider,
             initial_request_done=asyncio.Event(),
         )
+
+        async def intercept(route: Route, intercepted: Request) -> None:
+            with contextlib.suppress(
+                PlaywrightError
+            ):  # the page was closed or its browser died; else a logged traceback
+                await handle(route, intercepted)
+
+        return intercept
 
     async def _add_session_cookies(self, page: Page, context: str, cookies: list[dict[str, Any]]) -> None:
         """Adds the cookies to the page's browser context, unless they are those that were added to it last."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import logging
 import os
 import signal
 import socket
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.async_api import Error as PlaywrightError
 
 from crawl.engine import FakeService
 from monitor.config.schema import Outlet
@@ -79,7 +83,7 @@ def test_no_page_is_lost_when_chromium_is_killed(engine: Engine, site: Site, chr
 
 @pytest.mark.chromium
 def test_no_page_is_lost_when_the_chromium_driver_is_killed(
-    engine: Engine, site: Site, chromium_path: str, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, site: Site, chromium_path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def kill() -> None:
         wait_for_requests(site, 5)
@@ -88,6 +92,8 @@ def test_no_page_is_lost_when_the_chromium_driver_is_killed(
     monkeypatch.setattr(chromium, "OPEN_PAGE_TIMEOUT_SECONDS", 1000)  # no page waits for what the dead browser held
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
     assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    gc.collect()  # asyncio logs exceptions that nobody has read when it collects their futures
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.chromium
@@ -117,6 +123,23 @@ def test_a_browser_that_opens_no_pages_is_replaced(engine: Engine, site: Site, c
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=20)
     assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
     assert browsers[0] not in descendants()
+
+
+def test_a_request_of_a_dead_browser_logs_no_traceback() -> None:
+    """Playwright logs what a handler of requests raises."""
+
+    class Handler:
+        _crawler = SimpleNamespace(spider=None)
+
+        def _make_request_handler(self, **_: object) -> Any:
+            async def handle(*_: object) -> None:
+                raise PlaywrightError("Target page, context or browser has been closed")
+
+            return handle
+
+    request = SimpleNamespace(url="https://a.example/")
+    intercept = chromium.ChromiumHandler._request_interceptor(Handler(), request, "A/0")  # type: ignore[arg-type]
+    asyncio.run(intercept(None, None))
 
 
 @pytest.mark.chromium
