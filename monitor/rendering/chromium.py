@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -51,6 +52,9 @@ MAX_PAGES_PER_CONTEXT = 50  # of one outlet; further pages use a new browser con
 MAX_OPEN_CONTEXTS = 8  # of the browser; above, the least recently used contexts are closed
 MAX_PAGES_PER_BROWSER = 1000  # after which the browser is restarted, because it does not free its memory
 MAX_RENDERER_HEAP_MB = 512  # JavaScript heap of one renderer process
+# After so many failures of one kind, a page fails.  The death of one of the browser's processes looks like a failure of
+# the page, but the kernel may have killed it for memory that others use.
+MAX_FAILURES_BY_KIND = {FailureKind.CRASH: 3, FailureKind.NOT_TEXT: 2}
 CLOSE_TIMEOUT_SECONDS = 10.0  # for closing one page, context or browser
 OPEN_PAGE_TIMEOUT_SECONDS = 15.0  # for opening an empty page
 BROWSER_RESTART_PAUSE_SECONDS = 1.0  # gives scrapy-playwright time to notice that the browser died
@@ -102,6 +106,18 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), repr(error))
 
 
+async def _running_network_service(browser: Browser | None) -> frozenset[int]:
+    """Returns the id of the browser's process for the network; nothing if the browser does not tell."""
+    if browser is not None:
+        with contextlib.suppress(PlaywrightError, TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                session = await browser.new_browser_cdp_session()
+                processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
+                await session.detach()
+                return frozenset(process["id"] for process in processes if "NetworkService" in process["type"])
+    return frozenset()
+
+
 def _launch_error(path: str, output: str, reason: str) -> RenderingUnavailable:
     if any(message in output for message in _SANDBOX_ERROR_MESSAGES):
         return RenderingUnavailable(
@@ -124,6 +140,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         self._page_slots = asyncio.Semaphore(CONCURRENT_CHROMIUM_PAGES)
         self._pages_rendered = 0  # since the browser was started
         self._driver_generation = 0
+        self._network_service: frozenset[int] = frozenset()  # of the browser when it was started
         self._page_counts: dict[str, int] = {}  # outlet -> pages opened so far; the least recently used outlet first
         self._open_page_counts: dict[str, int] = {}  # context name -> pages that are open in it
         self._session_cookies: dict[str, list[dict[str, Any]]] = {}  # context name -> those added last
@@ -148,16 +165,19 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
 
     async def download_request(self, request: scrapy.Request) -> HtmlResponse:
         """Returns the rendered page.  Raises FetchError, or RenderingUnavailable if the browser does not start."""
+        failures: Counter[FailureKind] = Counter()
         async with self._page_slots:
             self._pages_rendered += 1
             for _ in range(MAX_RENDER_ATTEMPTS):
                 browser = await self._ensure_browser()
                 generation = self._driver_generation
                 try:
-                    return await self._render_page(request)
-                except PlaywrightError as error:
-                    if not is_browser_death(error):
-                        raise self._as_fetch_error(error, request) from error
+                    return await self._render_page_or_fail(request)
+                except FetchError as error:
+                    failures[error.kind] += 1
+                    if failures[error.kind] >= MAX_FAILURES_BY_KIND.get(error.kind, 1):
+                        raise
+                except PlaywrightError:
                     self.stats.inc_value("monitor/rendering/browser-died")
                     await asyncio.sleep(BROWSER_RESTART_PAUSE_SECONDS)
                     # scrapy-playwright has noticed the death of a browser by now.  If it has not, Playwright's driver
@@ -212,7 +232,9 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         except BaseException:
             self._discard_driver(self._driver_generation)
             raise
-        return cast("Browser", self.browser)
+        browser = cast("Browser", self.browser)
+        self._network_service = await _running_network_service(browser)
+        return browser
 
     def _discard_driver(self, generation: int) -> None:
         """Ends the browser and Playwright's driver in the background, so that `_ensure_browser` starts new ones.
@@ -335,6 +357,15 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
 
     # ---- one page
 
+    async def _render_page_or_fail(self, request: scrapy.Request) -> HtmlResponse:
+        """Returns the rendered page.  Raises FetchError if the page fails, PlaywrightError if the browser died."""
+        try:
+            return await self._render_page(request)
+        except PlaywrightError as error:
+            if is_browser_death(error):
+                raise
+            raise self._as_fetch_error(error, request) from error
+
     async def _render_page(self, request: scrapy.Request) -> HtmlResponse:
         options, proxy_pass = request.meta["render_options"], request.meta["proxy_pass"]
         page, context = await self._open_page(request, options, proxy_pass)
@@ -343,6 +374,9 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             async with asyncio.timeout(options.timeout_seconds):
                 return await Tab(page, options).load(request)
         except TimeoutError as error:
+            # Requests that are under way when this process dies may stay without an answer.
+            if await _running_network_service(page.context.browser) != self._network_service:
+                raise TargetClosedError from error
             raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
         finally:
             with contextlib.suppress(PlaywrightError, TimeoutError):
@@ -376,6 +410,7 @@ _KIND_BY_ERROR_NAME = (
     ("SSL", FailureKind.TLS),
     ("TOO_MANY_REDIRECTS", FailureKind.REDIRECTS),
     ("ABORTED", FailureKind.NOT_TEXT),  # a download, or 204
+    ("crashed", FailureKind.CRASH),  # the renderer died before `Tab` watched the page
 )
 
 _CHROMIUM_ARGUMENTS = (

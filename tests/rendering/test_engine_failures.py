@@ -22,6 +22,7 @@ from crawl.engine import FakeService
 from monitor.config.schema import Outlet
 from monitor.demo.web import Site
 from monitor.errors import FetchError, RenderingUnavailable
+from monitor.failures import FailureKind
 from monitor.models import Disposition
 from monitor.rendering import chromium, engines, rendering, splash_pool
 from rendering import pages
@@ -79,6 +80,63 @@ def test_no_page_is_lost_when_chromium_is_killed(engine: Engine, site: Site, chr
 
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
     assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+
+
+@pytest.mark.chromium
+def test_a_page_whose_renderer_is_killed_is_rendered_again(engine: Engine, site: Site, chromium_path: str) -> None:
+    """The kernel kills renderers first when memory is short, whatever uses it."""
+
+    def kill() -> None:
+        for requests in (5, 20):
+            wait_for_requests(site, requests)
+            for pid in pids_of("--type=renderer"):
+                os.kill(pid, signal.SIGKILL)
+
+    results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
+    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+
+
+@pytest.mark.chromium
+def test_no_page_is_lost_when_the_network_service_of_chromium_is_killed(
+    engine: Engine, site: Site, chromium_path: str
+) -> None:
+    """Requests under way may end as if the page were a download, or never."""
+
+    def kill() -> None:
+        for requests in (3, 6, 9):
+            wait_for_requests(site, requests)
+            for pid in pids_of("--utility-sub-type=network"):
+                os.kill(pid, signal.SIGKILL)
+
+    results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=15)
+    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+
+
+@pytest.mark.chromium
+def test_a_page_that_kills_each_renderer_fails(engine: Engine, site: Site, chromium_path: str) -> None:
+    fetched = threading.Event()
+
+    def kill() -> None:
+        wait_for_requests(site, 1)
+        while not fetched.wait(0.02):
+            for pid in pids_of("--type=renderer"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    site.put("/a", pages.late(3000))
+
+    async def fetch(fetcher: Any) -> None:
+        try:
+            await fetcher.fetch_page(outlet(site, "playwright", "a"), f"{site.url}a")
+        finally:
+            fetched.set()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(FetchError) as error:
+        engine.with_fetcher(fetch, crawl_settings(chromium=chromium_path))
+    killer.join()
+    assert error.value.kind is FailureKind.CRASH
 
 
 @pytest.mark.chromium
