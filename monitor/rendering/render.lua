@@ -7,9 +7,11 @@ local SKIPPED_FILE_ENDINGS = {
 }
 
 -- Returns the status of the last response in the page's history, or 0 without a response.
+-- Splash has read the page before and its cache asked for changes if that is 304: the page is shown from the cache.
 local function http_status(splash)
   local history = splash:history()
-  return #history > 0 and history[#history].response.status or 0
+  local status = #history > 0 and history[#history].response.status or 0
+  return status == 304 and 200 or status
 end
 
 -- Returns true if the request is allowed: http(s) or data URLs, except fonts, audio and video.
@@ -162,7 +164,7 @@ function main(splash, args)
   return {
     url = page_url or splash:url(),
     html = html,
-    http_status = last_response.status,
+    http_status = http_status(splash),
     headers = headers,
     cookies = splash:get_cookies(),
   }

@@ -83,6 +83,25 @@ def rendered(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Rendere
         yield Rendered(site, settings, name, engine.with_fetcher(fetch_all, settings, timeout=120))
 
 
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_page_in_the_cache_of_the_engine_is_read_again(
+    name: str, request: pytest.FixtureRequest, engine: Engine
+) -> None:
+    """Its server answers the engine's own conditional request with 304."""
+    if name == "splash":
+        settings = crawl_settings(splash=request.getfixturevalue("splash_url"))
+    else:
+        settings = crawl_settings(chromium=request.getfixturevalue("chromium_path"))
+
+    async def fetch_twice(fetcher: Any) -> list[Page]:
+        return [await fetcher.fetch_page(outlet(site, name, "a"), f"{site.url}a") for _ in range(2)]
+
+    with Site() as site:
+        site.put("/a", pages.STORY.encode(), conditional=True)
+        first, second = engine.with_fetcher(fetch_twice, settings)
+    assert second.body == first.body
+
+
 def crawl_settings(**values: Any) -> CrawlSettings:
     return CrawlSettings(
         delay=timedelta(0), timeout=timedelta(seconds=25), user_agent="media-monitor/test", max_size=1_000_000, **values
