@@ -24,6 +24,7 @@ from monitor.crawl.shutdown import StopSignals
 from monitor.errors import ConfigError, MonitorError
 from monitor.heartbeat import Heartbeat
 from monitor.models import now
+from monitor.temporary_files import use_own_directory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -64,6 +65,7 @@ def crawl(
     """
     from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
+    use_own_directory()
     with open_service(config, base, store_retry_timeout=STORE_RETRY_TIMEOUT) as service:
         return _crawl_outlets(
             service,
@@ -88,6 +90,7 @@ def run(
     """
     from monitor.service import open_service
 
+    use_own_directory()
     heartbeat = heartbeat or Heartbeat(None)
     with open_service(config, base, while_unavailable=heartbeat.beat) as service:
         return _crawl_outlets(
@@ -110,6 +113,7 @@ def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]
     """
     from monitor.crawl.one_off import OneOffSpider
 
+    use_own_directory()
     process = _new_crawler_process()
     results: list[T] = []
     task = process.crawl(OneOffSpider, settings=settings, work=work, on_result=results.append, outlets=outlets)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -22,12 +23,14 @@ from playwright._impl._errors import TargetClosedError  # private, but scrapy-pl
 from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
+from scrapy_playwright.provider import PlaywrightBrowserProvider
 
 from monitor.egress.address_guard import VERIFY_CERTIFICATE_KEY
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.failures import FailureKind
 from monitor.rendering.own_requests import send_own_headers
 from monitor.rendering.tab import Tab, is_browser_death
+from monitor.temporary_files import directory_for_child
 
 if TYPE_CHECKING:
     import scrapy
@@ -130,6 +133,24 @@ def _launch_error(path: str, output: str, reason: str) -> RenderingUnavailable:
     )
 
 
+class _BrowserProvider(PlaywrightBrowserProvider):  # type: ignore[misc]  # scrapy_playwright has no types
+    """Starts Playwright's driver with a directory for temporary files, as a killed driver removes no profiles."""
+
+    _start_lock = asyncio.Lock()  # of all providers of this process, which change its environment
+
+    async def start(self) -> None:
+        async with self._start_lock:
+            with directory_for_child() as self._directory:
+                await super().start()
+
+    async def close(self) -> None:
+        """Ends the driver and its browser."""
+        try:
+            await super().close()
+        finally:
+            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+
 class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  # scrapy_playwright has no types
     """Download handler for requests whose meta has the entries of `Rendering._chromium_meta`."""
 
@@ -156,6 +177,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             "handle_sighup": False,
         }
         self.config.max_pages_per_context = CONCURRENT_CHROMIUM_PAGES
+        self.browser_provider_cls = _BrowserProvider
         self.process_request_headers = None
         self.abort_request = _is_blocked_request
 
@@ -255,6 +277,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
 
     async def _end_driver(self, provider: Any) -> None:
         """Ends Playwright's driver, which ends its browser."""
+        await asyncio.sleep(BROWSER_RESTART_PAUSE_SECONDS)  # the browser of a dead driver may still write files
         with contextlib.suppress(Exception):  # it may be dead, or not even have started
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await provider.close()

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -148,7 +149,10 @@ def test_no_page_is_lost_when_the_chromium_driver_is_killed(
         os.kill(pids_of("run-driver")[0], signal.SIGKILL)
 
     monkeypatch.setattr(chromium, "OPEN_PAGE_TIMEOUT_SECONDS", 1000)  # no page waits for what the dead browser held
-    results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
+    with tempfile.TemporaryDirectory() as directory:
+        monkeypatch.setattr(tempfile, "tempdir", directory)
+        results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
+        assert list(Path(directory).iterdir()) == []  # such as the profile that the dead driver did not remove
     assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
     gc.collect()  # asyncio logs exceptions that nobody has read when it collects their futures
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -1,0 +1,90 @@
+"""The temporary files of this process and of the processes that it starts.
+
+They lie in one directory, which the process removes when it ends.  What a killed process leaves there, such as the
+profile of its browser, is removed when the next process starts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+DIRECTORY_PREFIX = "monitor-"  # short, because sockets lie below the directory
+_UNLOCKED_PREFIX = "unlocked-monitor-"  # until its lock is held, so that no other process takes it for abandoned
+# Of the directory: the path of a socket has up to 103 characters, of which Chromium's name takes 51.
+_MAX_PATH_LENGTH = 52
+_LOCK_NAME = "lock"  # of the file in the directory that its process keeps locked; the kernel unlocks it at its end
+# The `multiprocessing` package removes its own directory at -100, which raises an exception if that is gone.
+_EXIT_PRIORITY = -200
+
+_held_locks: list[int] = []  # descriptors that stay open until this process ends
+
+
+def use_own_directory() -> None:
+    """Makes a directory for the temporary files of this process and its children, until the process ends.
+
+    Removes those of processes that have ended without doing so.  TMPDIR in the environment says where.  If there is no
+    room, or its path is too long, the files go where they went before.
+    """
+    parent = Path(tempfile.gettempdir())
+    _remove_abandoned(parent)
+    if len(str(parent)) + len(f"/{DIRECTORY_PREFIX}12345678") > _MAX_PATH_LENGTH:
+        return
+    try:
+        created = Path(tempfile.mkdtemp(prefix=_UNLOCKED_PREFIX, dir=parent))
+        descriptor = os.open(created / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        log.warning("there is no directory for temporary files in %s: %s", parent, error)
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    _held_locks.append(descriptor)
+    directory = created.rename(parent / created.name.replace(_UNLOCKED_PREFIX, DIRECTORY_PREFIX))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
+    Finalize(None, shutil.rmtree, args=(directory,), kwargs={"ignore_errors": True}, exitpriority=_EXIT_PRIORITY)
+
+
+@contextmanager
+def directory_for_child() -> Iterator[Path]:
+    """Yields a new directory, which is that of the temporary files of processes started within the block."""
+    directory = Path(tempfile.mkdtemp(prefix="c"))
+    previous = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(directory)
+    try:
+        yield directory
+    finally:
+        if previous is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = previous
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Removes the directories below ``parent`` that processes of this user left when they were killed."""
+    for directory in parent.glob(f"{DIRECTORY_PREFIX}*"):
+        with suppress(OSError):
+            if directory.stat(follow_symlinks=False).st_uid == os.geteuid() and not _is_locked(directory / _LOCK_NAME):
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_locked(path: Path) -> bool:
+    """Returns True if a process holds the lock of this file.  Raises OSError if there is no such file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
