@@ -97,10 +97,10 @@ def test_a_pushed_story_is_mailed_and_polls_become_rare(pushed: PushedOutlet, si
 
         story = demo_story("meridian", 2, word="Sberbank")
         pushed.outlet.publish(story)
-        assert [hub.push(pushed.topic) for _ in range(5)] == [200] * 5
-        wait_for(lambda: sink.received, seconds=25)
+        assert hub.push(pushed.topic) == 200
+        wait_for(lambda: sink.received, seconds=60)
         assert story.title in sink.received[0].text
-        wait_for(lambda: pushed.time_to_next_poll() > timedelta(hours=3), seconds=15, every=0.5)
+        wait_for(lambda: pushed.time_to_next_poll() > timedelta(hours=3), seconds=30, every=0.5)
         assert pushed.polls() == 2
         pushes = pushed.status["pushes"]
         assert (pushes["proved"], pushes["announced"], pushes["missed"]) == (True, 1, 0)
@@ -118,7 +118,7 @@ def test_a_restart_keeps_the_subscription(pushed: PushedOutlet, sink: MailSink) 
     with pushed.run():
         pushed.outlet.publish(demo_story("meridian", 2, word="Sberbank"))
         wait_for(lambda: pushed.hub.push(pushed.topic) == 200)
-        wait_for(lambda: sink.received, seconds=25)
+        wait_for(lambda: sink.received, seconds=60)
     assert (pushed.polls(), len(pushed.hub.requests)) == (polls + 1, 1)
 
 
@@ -155,6 +155,6 @@ def test_a_hub_that_fails_leaves_polls_as_they_are(pushed: PushedOutlet, fault: 
     with pushed.run(clock_ahead=timedelta(minutes=20)):
         wait_for(lambda: len(hub.requests) == 2)
         wait_for(lambda: pushed.polls() == 2)
-    expected = {"away": "503", "silent": "did not verify", "denies": "denied the subscription: full"}
+        expected = {"away": "503", "silent": "did not verify", "denies": "denied the subscription: full"}
+        wait_for(lambda: expected[fault] in pushed.subscription["error"], every=0.5)
     assert pushed.subscription["attempts"] == 2
-    assert expected[fault] in pushed.subscription["error"]
