@@ -273,7 +273,7 @@ class Poll:
         source_pauses = [
             health.source_requested_pause(result, self._outlet, outlet_failed=failure is not None) for result in results
         ]
-        return self._plan(
+        plan = self._plan(
             PollSummary(
                 request_count=len(results),
                 entry_count=sum(result.state.entry_count for result in results),
@@ -281,9 +281,14 @@ class Poll:
                 freshness_lifetime=max((result.freshness_lifetime for result in results), default=timedelta(0)),
                 retry_after=max([pages.host_pause, *source_pauses]),
                 time_until_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
-                has_deferred_pages=self.report.deferred_page_count > 0 or self._context.stop.is_set(),
+                has_deferred_pages=self.report.deferred_page_count > 0,
             )
         )
+        if (
+            self._context.stop.is_set() and not pages.host_pause
+        ):  # the next process goes on with the pages that are left
+            return replace(plan, pause=timedelta(0))
+        return plan
 
     def _plan(self, summary: PollSummary) -> NextPollPlan:
         return plan_next_poll(

@@ -42,7 +42,7 @@ class PollSummary:
     freshness_lifetime: timedelta = timedelta(0)  # the longest that a source declares in ttl or Cache-Control
     retry_after: timedelta = timedelta(0)  # the longest pause that a server asked for
     time_until_retry: timedelta | None = None  # until the first failed page is fetched again; None without one
-    has_deferred_pages: bool = False  # True if pages are left for the next poll or the poll was stopped
+    has_deferred_pages: bool = False  # True if pages are left for the next poll
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

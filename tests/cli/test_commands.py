@@ -497,7 +497,7 @@ def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.C
         PollReport(outlet="A", source_count=2, unchanged_source_count=2),
         PollReport(outlet="B", source_count=2, unchanged_source_count=1),
     ]
-    assert _print_summary(CommandContext(), CrawlReport(polls=polls)) == 0
+    assert _print_summary(CommandContext(), CrawlReport(latest_polls={poll.outlet: poll for poll in polls})) == 0
     lines = [line.split() for line in capfd.readouterr().out.splitlines()]
     assert lines[1:3] == [["A", "unchanged", "0", "0", "0"], ["B", "0", "0", "0", "0"]]
 

@@ -54,7 +54,7 @@ def assert_state_is_unchanged(service: FakeService, before: OutletState) -> None
 def test_pages_without_a_worker_stay_due_and_leave_the_outlet_as_it_was(engine: Engine, site: Site) -> None:
     service, before = service_with_state(site)
 
-    async def fail(*_: Any) -> Any:
+    async def fail(*_: Any, **__: Any) -> Any:
         raise WorkersUnavailable(NO_WORKER)
 
     service.ingest.ingest_page = fail  # type: ignore[method-assign]

@@ -500,7 +500,7 @@ def test_a_store_that_becomes_unavailable_ends_the_crawl(engine: Engine, site: S
     site.put("/rss", rss(put_stories(site, 20)), "application/rss+xml")
     service = FakeService(outlet(site))
 
-    async def raise_unavailable(*_: Any) -> Any:
+    async def raise_unavailable(*_: Any, **__: Any) -> Any:
         raise StoreUnavailable("no response")
 
     service.ingest.ingest_page = raise_unavailable  # type: ignore[method-assign]  # a stub

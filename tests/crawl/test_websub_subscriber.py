@@ -14,6 +14,7 @@ from monitor.config.schema import Outlet
 from monitor.crawl import sources
 from monitor.crawl.lease import LEASE_TERM
 from monitor.crawl.poll import Poll, PollContext
+from monitor.crawl.polling_price import PollingPrice
 from monitor.crawl.websub.state import OutletPushes, StoredPushes, outlet_key
 from monitor.crawl.websub.subscriber import Subscriber
 from monitor.models import now
@@ -61,6 +62,7 @@ class Polls:
                 service=self.service,  # type: ignore[arg-type]  # a stub
                 fetcher=fetcher,
                 parse=sources.parse_source,
+                price=PollingPrice(self.service.config),
                 stop=asyncio.Event(),
                 subscriber=subscriber,
             )
