@@ -5,15 +5,28 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import cache
 
 from charset_normalizer import from_bytes
+from charset_normalizer.constant import IANA_SUPPORTED
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
 _MAX_DETECTION_SAMPLE_BYTES = 40_000  # encoding detection is slow
 # Encodings that many servers state by default, whatever the encoding of the page.
 _SERVER_DEFAULT_ENCODINGS = frozenset({"cp1252", "iso8859-1", "latin-1", "ascii"})
-# Encodings whose bytes are valid UTF-8 too, with another meaning.
-_SEVEN_BIT_ENCODING_PATTERN = re.compile(r"iso2022|hz", re.IGNORECASE)
+# Python's names of the encodings of the WHATWG standard, which browsers know.  Outside text chooses among no others:
+# Python has codecs that take quadratic time (punycode), transform the text (unicode_escape) or are no encoding (hex).
+_WEB_ENCODINGS = frozenset(
+    {
+        *("utf-8", "utf-16", "utf-16-le", "utf-16-be"),
+        *(f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17))),
+        *(f"cp{number}" for number in (866, 874, 932, 949, *range(1250, 1259))),
+        *("koi8-r", "koi8-u", "mac-roman", "mac-cyrillic"),
+        *("gb2312", "gbk", "gb18030", "big5", "big5hkscs"),
+        *("euc_jp", "iso2022_jp", "shift_jis", "euc_kr"),
+    }
+)
+_SEVEN_BIT_ENCODING = "iso2022_jp"  # its bytes are valid UTF-8 too, with another meaning
 # The encoding of a document without byte order mark by its first bytes: "<" or "<?x" in UTF-32, UTF-16 and EBCDIC.
 _ENCODING_BY_FIRST_BYTES = (
     (b"<\x00\x00\x00", "utf-32-le"),
@@ -57,9 +70,11 @@ def decode_text(body: bytes, *, header: str | None, document: str | None) -> str
         if body.startswith(first_bytes):
             return _without_nul(body.decode(name, "replace"))
     header_encoding, document_encoding = (_text_encoding(name) for name in (header, document))
-    seven_bit = next((name for name in (document_encoding, header_encoding) if _is_seven_bit(name)), None)
+    is_seven_bit = _SEVEN_BIT_ENCODING in {header_encoding, document_encoding}
     try:  # text in another encoding is practically never valid UTF-8, unless that uses the same seven bits
-        return _without_nul(codecs.getincrementaldecoder(seven_bit or "utf-8")().decode(body))
+        return _without_nul(
+            codecs.getincrementaldecoder(_SEVEN_BIT_ENCODING if is_seven_bit else "utf-8")().decode(body)
+        )
     except UnicodeDecodeError:
         pass
     if (
@@ -76,18 +91,24 @@ def decode_text(body: bytes, *, header: str | None, document: str | None) -> str
     return _without_nul(body.decode(_detect_encoding(body) or "utf-8", "replace"))
 
 
+def decode_start(start: bytes, declared: str | None = None) -> str:
+    """Returns the text of the first bytes of an HTML page, without the detection of `decode_page`, which is slow.
+
+    Uses the encoding of the byte order mark, else the declared one, else the one that the page states, else UTF-8.
+    """
+    encoding, byte_order_mark = read_bom(start)
+    if encoding is None or byte_order_mark is None:
+        encoding, byte_order_mark = _text_encoding(declared) or _text_encoding(html_body_declared_encoding(start)), b""
+    return _without_nul(start[len(byte_order_mark) :].decode(encoding or "utf-8", "replace"))
+
+
 def _text_encoding(name: str | None) -> str | None:
-    """Returns Python's name of a text encoding, or None if ``name`` is empty, unknown or not a text encoding."""
-    encoding = resolve_encoding(name or "")
+    """Returns Python's name of an encoding of the web, or None if ``name`` is empty, unknown or another codec."""
     try:
-        "a".encode(encoding or "")  # raises an error for codecs that are not text encodings, such as hex and rot13
-    except (LookupError, TypeError, ValueError):
+        encoding = resolve_encoding(name or "")
+    except ValueError:  # the name has a NUL character
         return None
-    return encoding
-
-
-def _is_seven_bit(encoding: str | None) -> bool:
-    return encoding is not None and _SEVEN_BIT_ENCODING_PATTERN.match(encoding) is not None
+    return encoding if encoding in _WEB_ENCODINGS else None
 
 
 def _is_plausibly_decoded(text: str) -> bool:
@@ -99,12 +120,18 @@ def _is_plausibly_decoded(text: str) -> bool:
 
 
 def _detect_encoding(body: bytes) -> str | None:
-    """Returns the encoding that charset_normalizer detects in a sample of the page's text, or None."""
+    """Returns the encoding of the web that charset_normalizer detects in a sample of the page's text, or None."""
     sample = _MARKUP_OR_NON_LETTERS_PATTERN.sub(b" ", body[: _MAX_DETECTION_SAMPLE_BYTES * 10])[
         :_MAX_DETECTION_SAMPLE_BYTES
     ]
-    best_match = from_bytes(sample, steps=5, chunk_size=1024).best()
-    return best_match.encoding if best_match else None
+    best_match = from_bytes(sample, cp_isolation=_detectable_encodings(), steps=5, chunk_size=1024).best()
+    return _text_encoding(best_match.encoding) if best_match else None
+
+
+@cache
+def _detectable_encodings() -> list[str]:
+    """Returns charset_normalizer's names of the encodings of the web."""
+    return [name for name in IANA_SUPPORTED if _text_encoding(name)]
 
 
 def _without_nul(text: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from monitor.decoding import decode_page
+from monitor.decoding import decode_page, decode_start
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,27 @@ def test_one_long_run_of_accented_letters_is_decoded_in_linear_time() -> None:
 def test_cyrillic_in_a_page_that_declares_latin_is_recognized() -> None:
     text = "Сбербанк открыл лабораторию искусственного интеллекта, сообщила пресс-служба банка. " * 5
     assert decode_page(text.encode("cp1251"), "iso-8859-1") == text
+
+
+@pytest.mark.parametrize(
+    "encoding", ["punycode", "idna", "undefined", "unicode_escape", "rot13", "utf-7", "hex", "cp037"]
+)
+def test_codecs_that_are_no_encoding_of_the_web_are_not_used(encoding: str) -> None:
+    body = "<p>caf\u00e9 \\u0041 +AEE-".encode("cp1252")
+    assert decode_page(body, encoding) == decode_page(body)
+    declared = f"<meta charset='{encoding}'>"
+    assert decode_page(declared.encode() + body).removeprefix(declared) == decode_page(body)
+    assert decode_start(body[:4], encoding) == "<p>c"
+
+
+def test_a_long_page_that_is_declared_as_punycode_takes_little_time() -> None:
+    """The codec takes 19 seconds for a tenth of it."""
+    started_at = time.process_time()
+    decode_page(b"<html>\xff-" + b"a" * 2_000_000, "punycode")
+    assert time.process_time() - started_at < 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "windows-1251", "shift_jis"])
+def test_the_start_of_a_page_is_decoded_as_declared(encoding: str) -> None:
+    text = "<title>" + ("人工" if encoding == "shift_jis" else "Сбербанк")
+    assert decode_start(text.encode(encoding), encoding) == text

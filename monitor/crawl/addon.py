@@ -40,6 +40,8 @@ DOWNLOADER_MIDDLEWARES = {
     f"{_SCRAPY_MIDDLEWARE_PACKAGE}.cookies.CookiesMiddleware": None,  # it downloads the public suffix list
     f"{_SCRAPY_MIDDLEWARE_PACKAGE}.httpcompression.HttpCompressionMiddleware": None,  # blocks the event loop
     "monitor.egress.decompression.DecompressionMiddleware": 590,  # as Scrapy's own
+    f"{_SCRAPY_MIDDLEWARE_PACKAGE}.redirect.MetaRefreshMiddleware": None,  # blocks the event loop
+    "monitor.crawl.meta_refresh.BoundedMetaRefreshMiddleware": 580,  # as Scrapy's own
     "monitor.egress.cookies.OfflineCookiesMiddleware": 700,  # as Scrapy's own
     "monitor.egress.address_guard.AddressGuard": 40,  # first: a refused host gets no request for robots.txt
     "monitor.crawl.robots.RobotsMiddleware": 100,

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
-import lxml.html
-from lxml.etree import ParserError
+from monitor.discovery import markup
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -53,7 +52,4 @@ def has_element(page: Page, selector: str) -> bool:
 
 def _parsed_html(page: Page) -> Any:
     """Returns the page's lxml.html document, whose types lxml-stubs does not know; None if there is no HTML."""
-    try:
-        return lxml.html.document_fromstring(page.body, parser=lxml.html.HTMLParser(encoding=page.encoding))
-    except (ParserError, LookupError, ValueError):
-        return None
+    return markup.parse_html(page.body, charset=page.encoding)

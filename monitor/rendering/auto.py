@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lxml import etree, html
-
+from monitor.discovery.markup import parse_html
 from monitor.models import from_rfc3339, rfc3339
 
 if TYPE_CHECKING:
@@ -45,9 +44,8 @@ def reason_to_render(page: Page) -> str | None:
         return None
     if _has_paragraphs(page.body) or b'"articleBody"' in page.body:
         return None
-    try:
-        tree = html.document_fromstring(page.body, parser=html.HTMLParser(encoding=page.encoding, huge_tree=False))
-    except (etree.ParserError, LookupError, ValueError):
+    tree = parse_html(page.body, charset=page.encoding)
+    if tree is None:
         return None  # not an HTML document, so a browser could not render the page either
     body = tree.find("body")
     if body is None:
