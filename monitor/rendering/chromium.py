@@ -121,6 +121,16 @@ async def _running_network_service(browser: Browser | None) -> frozenset[int]:
     return frozenset()
 
 
+async def _require_network_service(page: Page, expected: frozenset[int]) -> None:
+    """Raises TargetClosedError if the browser's process for the network is not the expected one.
+
+    The requests that were under way when it died failed, or stay without an answer: a page may lack the text that its
+    script had requested.
+    """
+    if expected and await _running_network_service(page.context.browser) != expected:
+        raise TargetClosedError
+
+
 def _launch_error(path: str, output: str, reason: str) -> RenderingUnavailable:
     if any(message in output for message in _SANDBOX_ERROR_MESSAGES):
         return RenderingUnavailable(
@@ -161,7 +171,6 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         self._page_slots = asyncio.Semaphore(CONCURRENT_CHROMIUM_PAGES)
         self._pages_rendered = 0  # since the browser was started
         self._driver_generation = 0
-        self._network_service: frozenset[int] = frozenset()  # of the browser when it was started
         self._page_counts: dict[str, int] = {}  # outlet -> pages opened so far; the least recently used outlet first
         self._open_page_counts: dict[str, int] = {}  # context name -> pages that are open in it
         self._session_cookies: dict[str, list[dict[str, Any]]] = {}  # context name -> those added last
@@ -254,9 +263,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         except BaseException:
             self._discard_driver(self._driver_generation)
             raise
-        browser = cast("Browser", self.browser)
-        self._network_service = await _running_network_service(browser)
-        return browser
+        return cast("Browser", self.browser)
 
     def _discard_driver(self, generation: int) -> None:
         """Ends the browser and Playwright's driver in the background, so that `_ensure_browser` starts new ones.
@@ -393,14 +400,16 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         options, proxy_pass = request.meta["render_options"], request.meta["proxy_pass"]
         page, context = await self._open_page(request, options, proxy_pass)
         try:
+            network_service = await _running_network_service(page.context.browser)
             await self._throttle.wait_for_delay(request)
             async with asyncio.timeout(options.timeout_seconds):
-                return await Tab(page, options).load(request)
+                response = await Tab(page, options).load(request)
+            await _require_network_service(page, network_service)
         except TimeoutError as error:
-            # Requests that are under way when this process dies may stay without an answer.
-            if await _running_network_service(page.context.browser) != self._network_service:
-                raise TargetClosedError from error
+            await _require_network_service(page, network_service)
             raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
+        else:
+            return response
         finally:
             with contextlib.suppress(PlaywrightError, TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):

@@ -21,7 +21,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from crawl.engine import FakeService
 from monitor.config.schema import Outlet
-from monitor.demo.web import Site
+from monitor.demo.web import Fault, Site
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.failures import FailureKind
 from monitor.models import Disposition
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crawl.engine import Engine
+    from monitor.models import Page
     from servers.splash import Splash
 
 
@@ -114,23 +115,46 @@ def test_no_page_is_lost_when_the_network_service_of_chromium_is_killed(
 
 
 @pytest.mark.chromium
-def test_a_page_that_kills_each_renderer_fails(engine: Engine, site: Site, chromium_path: str) -> None:
-    fetched = threading.Event()
+def test_a_page_whose_text_was_under_way_when_the_network_service_died_is_rendered_again(
+    engine: Engine, site: Site, chromium_path: str
+) -> None:
+    pages.put_all(site)
+    site.fault("/story.html", Fault(delay_seconds=2))
 
     def kill() -> None:
-        wait_for_requests(site, 1)
-        while not fetched.wait(0.02):
+        while not site.count("/request"):
+            time.sleep(0.02)
+        time.sleep(1)
+        site.clear_fault()
+        os.kill(pids_of("--utility-sub-type=network")[0], signal.SIGKILL)
+
+    async def fetch(fetcher: Any) -> Page:
+        page: Page = await fetcher.fetch_page(outlet(site, "playwright", "request"), f"{site.url}request")
+        return page
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    page = engine.with_fetcher(fetch, crawl_settings(chromium=chromium_path))
+    killer.join()
+    assert pages.PARAGRAPHS[-1] in page.body.decode()
+
+
+@pytest.mark.chromium
+def test_a_page_that_kills_each_renderer_fails(engine: Engine, site: Site, chromium_path: str) -> None:
+    site.put("/a", pages.late(5000))
+
+    def kill() -> None:
+        deadline = time.monotonic() + 60
+        for renderings in range(1, chromium.MAX_FAILURES_BY_KIND[FailureKind.CRASH] + 1):
+            while site.count("/a") < renderings and time.monotonic() < deadline:
+                time.sleep(0.02)
+            time.sleep(0.5)  # until the page is shown by the renderer that will be killed
             for pid in pids_of("--type=renderer"):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    site.put("/a", pages.late(3000))
-
     async def fetch(fetcher: Any) -> None:
-        try:
-            await fetcher.fetch_page(outlet(site, "playwright", "a"), f"{site.url}a")
-        finally:
-            fetched.set()
+        await fetcher.fetch_page(outlet(site, "playwright", "a"), f"{site.url}a")
 
     killer = threading.Thread(target=kill)
     killer.start()
