@@ -47,8 +47,16 @@ class Service:
         self.store_retry_timeout = store_retry_timeout
         self.page_budget = PageBudget(max_page_bytes=config.crawl.max_size, concurrency=config.crawl.concurrency)
         self.rules = RuleSet.of(config)
-        self.ingest = Ingest(config=config, store=store, extractor=extractor, rules=self.rules, call=self.call)
+        self.ingest = Ingest(
+            config=config,
+            store=store,
+            extractor=extractor,
+            rules=self.rules,
+            call=self.call,
+            call_matching=self.call_matching,
+        )
         self._store_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
+        self._matching_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="matching")
         self.is_store_unavailable = False  # at least one call failed, and none has succeeded since
         self._first_failure_loop_time: float | None = None  # event-loop time of the first failure of the outage
         self._waiting_call_count = 0
@@ -59,12 +67,19 @@ class Service:
         Crawling pauses meanwhile, because each caller awaits its call and holds only a few pages.  Raises
         StoreUnavailable when calls have failed for ``store_retry_timeout``; retries without limit if that is None.
         """
+        return await self._call_in(self._store_threads, partial(work, *args, **kwargs))
+
+    async def call_matching(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs ``work`` as `call` does, in a thread for long computations, which must not keep store calls waiting."""
+        return await self._call_in(self._matching_threads, partial(work, *args, **kwargs))
+
+    async def _call_in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         failed, pause = False, 0.5
         try:
             while True:
                 try:
-                    result = await loop.run_in_executor(self._store_threads, partial(work, *args, **kwargs))
+                    result = await loop.run_in_executor(threads, work)
                 except StoreUnavailable as error:
                     self._waiting_call_count += not failed
                     failed = True
@@ -96,12 +111,13 @@ class Service:
             self.is_store_unavailable = False
 
     def close(self) -> None:
-        """Stops extraction workers and store threads and closes the store.
+        """Stops extraction workers and threads and closes the store.
 
         Pages in progress are lost; their URLs stay due in the store and are fetched again.
         """
         self.extractor.close()
-        self._store_threads.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._matching_threads, self._store_threads):
+            threads.shutdown(wait=True, cancel_futures=True)
         self.store.close()
 
 

@@ -10,7 +10,6 @@ without transactions, can be repeated too.
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -26,13 +25,13 @@ from monitor.ingest.commit_queue import CommitQueue
 from monitor.ingest.decision import CommitDecider, Decision
 from monitor.ingest.headline import RecentWalls, headline_article
 from monitor.ingest.identity import HEADLINE_FLAG, is_moved_story, is_same_story
+from monitor.ingest.long_articles import LongArticles
 from monitor.ingest.story_of_article import story_from
 from monitor.models import Article, CommitResult, Disposition, FrontierEntry, NotArticle, Outcome, Page, PageCommit
 from monitor.urls import is_front_page_url, registrable_domain, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
     from monitor.config import Config, Outlet
@@ -44,13 +43,15 @@ if TYPE_CHECKING:
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
-LONG_ARTICLE_CHARACTERS = 60_000  # text of an article above which it counts as long; few stories have a third of it
 MAX_CANONICAL_HOPS = 4  # canonical URLs followed from page to page
 MAX_COMMIT_ATTEMPTS = 5  # per page, while other processes change its story; then the page is retried later
 
 
 class Ingest:
-    """Extracts and stores fetched pages and schedules their next fetch.  Tasks of one event loop may share it."""
+    """Extracts and stores fetched pages and schedules their next fetch.  Tasks of one event loop may share it.
+
+    ``call`` runs store calls in threads; ``call_matching`` those that also match an article, which may take long.
+    """
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Ingest:
         extractor: Extractor,
         rules: RuleSet,
         call: StoreCall,
+        call_matching: StoreCall | None = None,
         now: Callable[[], datetime] = models.now,
     ) -> None:
         self.config = config
@@ -67,12 +69,13 @@ class Ingest:
         self.store = store
         self.extractor = extractor
         self.call = call
+        self.call_matching = call_matching or call
         self.now = now
         self._outlets = {outlet.name: outlet for outlet in config.outlets}
         self._walls = RecentWalls()
         self.commits = CommitQueue(store, call, now)
-        self._long_article_lock = asyncio.Lock()
         self._title_locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._long_articles = LongArticles()
         self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
 
     async def ingest_page(
@@ -229,8 +232,8 @@ class Ingest:
         other_story: Story | None = None
         is_move_checked = is_guid_checked = False
         for _ in range(MAX_COMMIT_ATTEMPTS):
-            async with self._lock_for(read.article):
-                decision = await self.call(
+            async with self._long_articles.matching(entry.candidate.outlet, read.article):
+                decision = await self.call_matching(
                     self.decider.decide, outlet, entry, read, moved_story=moved_story, other_story=other_story
                 )
             if decision.predecessor is not None and not is_guid_checked:
@@ -249,7 +252,7 @@ class Ingest:
                         duplicate = Outcome(disposition=Disposition.DUPLICATE, detail=copied.url)
                         settled = retry_policy.finished_entry(replace(entry, story=copied.id))
                         return await self._settle_without_story(settled, duplicate)
-                async with self._lock_for(read.article):
+                async with self._long_articles.writing(entry.candidate.outlet, read.article):
                     result = await self.commits.commit(commit)
                 if result is CommitResult.WRITTEN and decision.after is not None:
                     await self.commits.commit(decision.after)
@@ -267,14 +270,6 @@ class Ingest:
                 detail = "the store rejected the story: `media-monitor replay --list` shows why"
                 return Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=detail)
         return await self._settle_failure(outlet, entry, FailureKind.CONFLICT, label=FailureKind.CONFLICT.label)
-
-    def _lock_for(self, article: Article) -> AbstractAsyncContextManager[object]:
-        """Returns the lock of long articles, or none for a short one.
-
-        Only one long article is matched or written at a time, so that an outlet with many of them does not occupy all
-        store threads and every batch of commits.
-        """
-        return self._long_article_lock if len(article.text) > LONG_ARTICLE_CHARACTERS else nullcontext()
 
     async def _find_moved_story(
         self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
@@ -336,7 +331,7 @@ class Ingest:
         refused = Outcome(
             disposition=Disposition.FAILED, kind=FailureKind.HTTP_403.label, detail="the host answers 403"
         )
-        decision = await self.call(self.decider.decide_headline, outlet, entry, headline, entry, refused)
+        decision = await self.call_matching(self.decider.decide_headline, outlet, entry, headline, entry, refused)
         if decision.commit.outcome == refused:
             return None
         return await self._commit_headline(decision, entry, refused)
@@ -431,7 +426,7 @@ class Ingest:
         """Stores the frontier entry of a page that could not be read, and the story of its headline if there is one."""
         if headline is None:
             return await self._settle_without_story(settled, outcome)
-        decision = await self.call(self.decider.decide_headline, outlet, entry, headline, settled, outcome)
+        decision = await self.call_matching(self.decider.decide_headline, outlet, entry, headline, settled, outcome)
         return await self._commit_headline(decision, settled, outcome)
 
     async def _commit_headline(self, decision: Decision, settled: FrontierEntry, outcome: Outcome) -> Outcome:

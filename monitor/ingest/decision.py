@@ -20,6 +20,7 @@ from monitor.ingest.identity import (
 from monitor.ingest.story_of_article import story_from
 from monitor.models import Disposition, FrontierEntry, Hit, Notification, Outcome, Page, PageCommit, Story
 from monitor.notify.delivery_times import next_delivery_time
+from monitor.query.matcher import AnalysedStory
 from monitor.retry_policy import entry_after_incomplete_article, entry_after_recheck, next_recheck_at
 from monitor.urls import canonical_url, former_story_ids, story_id
 
@@ -297,7 +298,8 @@ class CommitDecider:
 
     def _commit_new_story(self, entry: FrontierEntry, story: Story, aliases: Sequence[str]) -> PageCommit:
         """Returns the writes for a story that is not stored; no story if it is off-topic and only matches are kept."""
-        matches = self._rules.match(story)
+        analysed = AnalysedStory(story)
+        matches = self._rules.match(analysed)
         if self._keep == "matching" and not matches.topics and not matches.alerts:
             next_at = next_recheck_at(entry, now=self._now()) if _may_story_grow(story) else None
             rechecked = replace(entry, rechecks=entry.rechecks + 1, next_at=next_at)
@@ -313,7 +315,7 @@ class CommitDecider:
             story=story,
             aliases=tuple(aliases),
             signature=signature,
-            hits=tuple(self._new_hit(alert, story) for alert in matches.alerts),
+            hits=tuple(self._new_hit(alert, analysed.with_story(story)) for alert in matches.alerts),
             notifications=tuple(self._new_notifications(matches.alerts, story)),
         )
 
@@ -355,7 +357,8 @@ class CommitDecider:
             # A sentence that an earlier version had, and that comes back, is not an addition.
             text="\n".join(line for line in new_lines if line not in earlier_sentences),
         )
-        matches, matches_before = self._rules.match(story), self._rules.match(stored)
+        analysed = AnalysedStory(story)
+        matches, matches_before = self._rules.match(analysed), self._rules.match(stored)
         newly_matching = {*matches.alerts}.difference(matches_before.alerts, stored.alerts)
         # The new version must match too: the unchanged text may contain words that the alert excludes.
         matching_additions = {*matches.alerts}.intersection(self._rules.match(additions).alerts)
@@ -370,12 +373,13 @@ class CommitDecider:
             story=story,
             aliases=aliases,
             signature=similarity.signature(story.text),
-            hits=tuple(self._new_hit(alert, story) for alert in fired),
+            hits=tuple(self._new_hit(alert, analysed.with_story(story)) for alert in fired),
             notifications=tuple(self._new_notifications(fired, story)),
         )
 
-    def _new_hit(self, alert: str, story: Story) -> Hit:
+    def _new_hit(self, alert: str, analysed: AnalysedStory) -> Hit:
         """Returns the hit of this alert on this version of the story."""
+        story = analysed.story
         return Hit(
             alert=alert,
             story=story.id,
@@ -386,7 +390,7 @@ class CommitDecider:
             matched_at=story.updated_at,
             published_at=story.published_at,
             language=story.language,
-            context=self._rules.best_context_line(alert, story),
+            context=self._rules.best_context_line(alert, analysed),
         )
 
     def _new_notifications(self, alerts: Iterable[str], story: Story) -> Iterator[Notification]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 from monitor.query import folding, time_ranges
 from monitor.query.analysis import FORM_ORDER, EqualToken, Tokens, WildcardToken, token_matchers
 from monitor.query.fields import ANALYSED_FIELDS, DEFAULT_FIELDS, NUMBER_FIELDS, TIME_FIELDS, VALUE_FIELDS
-from monitor.query.occurrences import alternative_finders, span_finder
+from monitor.query.occurrences import alternative_finders, contains_position, span_finder
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
         if operands[0] and operands[1]:
             return _near_tokens_predicate(operands[0], operands[1], node.gap, ordered=node.ordered)
         finders = alternative_finders(node)
-        return lambda text: any(find(text) for find in finders)
+        return lambda text: any(next(find(text), None) is not None for find in finders)
     if not getattr(node, "slop", 0):
         sequence = token_matchers(node)
         if all(isinstance(token_matcher, EqualToken) for token_matcher in sequence):
@@ -203,7 +203,7 @@ def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
         if len(sequence) == 1 and isinstance(pattern := sequence[0], WildcardToken) and pattern.is_prefix_only:
             return _prefix_predicate(pattern)
     find_spans = span_finder(node)
-    return lambda text: bool(find_spans(text))
+    return lambda text: next(find_spans(text), None) is not None
 
 
 def _single_equal_token(node: Node) -> EqualToken | None:
@@ -229,17 +229,11 @@ def _adjacent_tokens_predicate(sequence: list[EqualToken]) -> Callable[[Tokens],
         rarest = min(range(len(values)), key=lambda offset: len(positions[offset]))
         rest = [(offset - rarest, positions[offset]) for offset in range(len(values)) if offset != rarest]
         return any(
-            all(_contains_position(other_positions, position + offset) for offset, other_positions in rest)
+            all(contains_position(other_positions, position + offset) for offset, other_positions in rest)
             for position in positions[rarest]
         )
 
     return has_adjacent_tokens
-
-
-def _contains_position(positions: list[int], position: int) -> bool:
-    """Returns True if the list, which is in ascending order, contains the position."""
-    index = bisect_left(positions, position)
-    return index < len(positions) and positions[index] == position
 
 
 def _prefix_predicate(pattern: WildcardToken) -> Callable[[Tokens], bool]:

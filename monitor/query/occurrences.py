@@ -10,9 +10,11 @@ from __future__ import annotations
 import fnmatch
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import merge
+from itertools import chain, islice
 from typing import TypeAlias
 
 from rapidfuzz.distance import OSA
@@ -21,7 +23,8 @@ from monitor.query.analysis import EqualToken, FuzzyToken, TokenMatcher, Tokens,
 from monitor.query.syntax import Near, Node, Or, Phrase, Word
 
 Occurrence: TypeAlias = tuple[int, int]  # positions of the first and last of consecutive matching tokens
-SpanFinder: TypeAlias = Callable[[Tokens], "list[Span]"]
+# Finds the spans one after another, because most callers need only the first one or few.
+SpanFinder: TypeAlias = Callable[[Tokens], "Iterator[Span]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +42,20 @@ class Span:
 
 def spans(node: Word | Phrase | Near, text: Tokens) -> list[Span]:
     """Returns the spans in which the clause occurs in the text; empty if it does not occur."""
-    return span_finder(node)(text)
+    return list(span_finder(node)(text))
+
+
+def first_spans(node: Word | Phrase | Near, text: Tokens, limit: int) -> list[Span]:
+    """Returns the first ``limit`` spans of each alternative of a clause, see `alternative_finders`."""
+    return [span for find in alternative_finders(node) for span in islice(find(text), limit)]
 
 
 @lru_cache(maxsize=65536)
 def span_finder(node: Word | Phrase | Near) -> SpanFinder:
-    """Compiles the clause to a function that takes a text's tokens; returns the spans in which the clause occurs."""
+    """Compiles the clause to a function that takes a text's tokens; yields the spans in which the clause occurs."""
     if isinstance(node, Near):
         finders = alternative_finders(node)
-        return lambda text: [span for find in finders for span in find(text)]
+        return lambda text: chain.from_iterable(find(text) for find in finders)
     if isinstance(node, Phrase) and node.slop:
         return lambda text: _sloppy_spans(text, token_matchers(node), node.slop)
     return lambda text: _adjacent_spans(text, token_matchers(node))
@@ -93,72 +101,76 @@ def split_or_operand(nodes: Iterable[Node]) -> tuple[list[TokenMatcher], list[Sp
 def _ordered_near_finder(find_first: SpanFinder, find_second: SpanFinder, gap: int) -> SpanFinder:
     """Returns a finder of the shortest spans in which a second span follows a first one after at most ``gap`` words."""
 
-    def find_joined_spans(text: Tokens) -> list[Span]:
+    def find_joined_spans(text: Tokens) -> Iterator[Span]:
         lefts = find_first(text)
-        if not lefts:
-            return []
+        left = next(lefts, None)
+        if left is None:
+            return
         rights = find_second(text)
-        joined = []
-        next_right = 0
-        for number, left in enumerate(lefts):
-            while next_right < len(rights) and rights[next_right].start <= left.end:
-                next_right += 1
-            if next_right == len(rights):
-                break
-            right = rights[next_right]
-            if number + 1 < len(lefts) and lefts[number + 1].end < right.start:
-                continue  # the next left span is nearer
-            if right.start - left.end - 1 <= gap:
-                joined.append(Span(left.start, right.end, left.parts + right.parts))
-        return joined
+        right = next(rights, None)
+        while left is not None:
+            while right is not None and right.start <= left.end:
+                right = next(rights, None)
+            if right is None:
+                return
+            next_left = next(lefts, None)
+            is_nearest = next_left is None or next_left.end >= right.start
+            if is_nearest and right.start - left.end - 1 <= gap:
+                yield Span(left.start, right.end, left.parts + right.parts)
+            left = next_left
 
     return find_joined_spans
 
 
-def _spans_of_single_tokens(text: Tokens, single_tokens: Sequence[TokenMatcher]) -> list[Span]:
-    matched = sorted(
-        {position for token_matcher in single_tokens for position in matching_positions(text, token_matcher)}
-    )
-    return [Span(position, position, ((position, position),)) for position in matched]
+def _spans_of_single_tokens(text: Tokens, single_tokens: Sequence[TokenMatcher]) -> Iterator[Span]:
+    previous = -1
+    for position in merge(*(matching_positions(text, token_matcher) for token_matcher in single_tokens)):
+        if position != previous:
+            yield Span(position, position, ((position, position),))
+        previous = position
 
 
-def _adjacent_spans(text: Tokens, sequence: Sequence[TokenMatcher]) -> list[Span]:
-    """Returns the spans of consecutive tokens that satisfy the matchers of the sequence in order."""
-    starts: set[int] | None = None
-    for offset, token_matcher in enumerate(sequence):
+def _adjacent_spans(text: Tokens, sequence: Sequence[TokenMatcher]) -> Iterator[Span]:
+    """Yields the spans of consecutive tokens that satisfy the matchers of the sequence in order."""
+    positions = []
+    for token_matcher in sequence:
         matched = matching_positions(text, token_matcher)
         if not matched:
-            return []
-        if len(sequence) == 1:
-            return [Span(position, position, ((position, position),)) for position in matched]
-        possible_starts = {position - offset for position in matched}
-        starts = possible_starts if starts is None else starts & possible_starts
-        if not starts:
-            return []
-    last = len(sequence) - 1
-    return [Span(start, start + last, ((start, start + last),)) for start in sorted(starts or ())]
+            return
+        positions.append(matched)
+    rarest = min(range(len(positions)), key=lambda offset: len(positions[offset]), default=None)
+    if rarest is None:
+        return
+    rest = [(offset - rarest, positions[offset]) for offset in range(len(positions)) if offset != rarest]
+    for position in positions[rarest]:
+        if all(contains_position(others, position + distance) for distance, others in rest):
+            start, end = position - rarest, position - rarest + len(positions) - 1
+            yield Span(start, end, ((start, end),))
 
 
-def _sloppy_spans(text: Tokens, sequence: Sequence[TokenMatcher], slop: int) -> list[Span]:
-    """Returns the spans with all words of a phrase, not necessarily adjacent or in order.
+def contains_position(positions: Sequence[int], position: int) -> bool:
+    """Returns True if the sequence, which is in ascending order, contains the position."""
+    index = bisect_left(positions, position)
+    return index < len(positions) and positions[index] == position
+
+
+def _sloppy_spans(text: Tokens, sequence: Sequence[TokenMatcher], slop: int) -> Iterator[Span]:
+    """Yields the spans with all words of a phrase, not necessarily adjacent or in order.
 
     Take for each word its position in the text minus its index in the phrase; any two of these values differ by at most
     ``slop``.  This is Lucene's measure for a phrase of different words; two adjacent words in reverse order differ by
     two.
     """
-    starts = sorted(
-        (position - offset, offset)
-        for offset, token_matcher in enumerate(sequence)
-        for position in matching_positions(text, token_matcher)
-    )
+    positions = [matching_positions(text, token_matcher) for token_matcher in sequence]
+    if not all(positions):
+        return
+    starts = merge(*([(position - offset, offset) for position in matched] for offset, matched in enumerate(positions)))
     latest: dict[int, int] = {}  # index in the phrase: latest position minus that index
-    matched = []
     for start, offset in starts:
         latest[offset] = start
         if len(latest) == len(sequence) and start - min(latest.values()) <= slop:
             parts = sorted((begin + shifted, begin + shifted) for shifted, begin in latest.items())
-            matched.append(Span(parts[0][0], parts[-1][1], tuple(parts)))
-    return matched
+            yield Span(parts[0][0], parts[-1][1], tuple(parts))
 
 
 def matching_positions(text: Tokens, token_matcher: TokenMatcher) -> Sequence[int]:

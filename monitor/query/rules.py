@@ -52,19 +52,20 @@ class RuleSet:
             alerts={alert.name: parse(alert.query, positive=True) for alert in config.alerts},
         )
 
-    def match(self, story: Story, *, now: datetime | None = None) -> RuleMatches:
+    def match(self, story: Story | AnalysedStory, *, now: datetime | None = None) -> RuleMatches:
         """Returns the topics and alerts that match a story.
 
-        Alerts see the topics just matched (``topic:``), not those stored in the story.
+        Alerts see the topics just matched (``topic:``), not those stored in the story.  A story whose context lines are
+        needed too should be given analysed, because the analysis takes longer than matching.
         """
         now = now or current_time()
-        document = AnalysedStory(story)
+        document = story if isinstance(story, AnalysedStory) else AnalysedStory(story)
         topics = self._topic_index.match(document, now)
-        if topics != story.topics:
-            document = document.with_story(replace(story, topics=topics))
+        if topics != document.story.topics:
+            document = document.with_story(replace(document.story, topics=topics))
         return RuleMatches(topics, self._alert_index.match(document, now))
 
-    def best_context_line(self, alert: str, story: Story) -> str:
+    def best_context_line(self, alert: str, story: Story | AnalysedStory) -> str:
         """Returns one line of text around the best match of an alert in a story, with matching words between ** and **.
 
         Returns "" if no word or phrase of the alert's query matches.

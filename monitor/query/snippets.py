@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, text_predicate
-from monitor.query.occurrences import spans
+from monitor.query.occurrences import first_spans, spans
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import Tokens
 
+MAX_OCCURRENCES_IN_SNIPPETS = 20  # of a clause in a text; excerpts are chosen among the first ones
 MAX_CONTEXT_CHARACTERS_BEFORE, MAX_CONTEXT_CHARACTERS_AFTER = 60, 100  # around the marked words
 
 
@@ -45,7 +46,11 @@ def snippets(node: Node, story: Story | AnalysedStory, *, limit: int = 3) -> lis
     for field in ("title", "text"):
         for text in document.analysed_texts(field):
             marks = sorted(
-                {mark for clause in _required_word_clauses(node, field) for mark in _marks_of_clause(clause, text)}
+                {
+                    mark
+                    for clause in _required_word_clauses(node, field)
+                    for mark in _marks_of_clause(clause, text, limit=MAX_OCCURRENCES_IN_SNIPPETS)
+                }
             )
             windows += _windows_around_marks(field, text.text, _merged_marks(marks))
     best = sorted(windows, key=lambda window: -window.score)[:limit]
@@ -88,12 +93,15 @@ def _required_word_clauses(node: Node, field: str) -> Iterator[Word | Phrase | N
             pass
 
 
-def _marks_of_clause(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
-    """Yields a mark for each occurrence in the text of the words and phrases of the clause."""
+def _marks_of_clause(clause: Word | Phrase | Near, text: Tokens, *, limit: int | None = None) -> Iterator[_Mark]:
+    """Yields a mark for each occurrence in the text of the words and phrases of the clause.
+
+    With ``limit`` only the first ones count, see `first_spans`.
+    """
     if not text_predicate(clause)(text):
         return
     offsets = text.offsets()
-    for span in spans(clause, text):
+    for span in spans(clause, text) if limit is None else first_spans(clause, text, limit):
         for first, last in span.parts:
             yield offsets[first][0], offsets[last][1], hash(clause)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -72,5 +73,18 @@ def test_each_outage_of_the_store_has_a_new_timeout(service: Service) -> None:
         for _ in range(2):
             assert await service.call(work) == "read"
             assert (service.is_store_unavailable, service._first_failure_loop_time) == (False, None)
+
+    asyncio.run(crawl())
+
+
+def test_long_computations_do_not_keep_store_calls_waiting(service: Service) -> None:
+    async def crawl() -> None:
+        may_end = threading.Event()
+        computations = [asyncio.create_task(service.call_matching(may_end.wait)) for _ in range(20)]
+        try:
+            assert await asyncio.wait_for(service.call(read), 10) == "read"
+        finally:
+            may_end.set()
+        assert await asyncio.gather(*computations) == [True] * 20
 
     asyncio.run(crawl())

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from monitor.config.schema import Alert, Config
 from monitor.query import parse
 from monitor.query.explain import Explanation, explain
 from monitor.query.fields import WORDS_FIELDS
-from monitor.query.matcher import analysed_story, matches
+from monitor.query.matcher import AnalysedStory, analysed_story, matches
 from monitor.query.rules import RuleMatches, RuleSet
 from monitor.query.snippets import best_context_line, highlighted_field, snippets
 from monitor.query.syntax import Near, Phrase, Word
@@ -206,3 +208,27 @@ def test_an_explanation_agrees_with_the_matcher_on_every_clause(stories: list[St
     for node in map(parse, texts):
         for story in stories:
             check(explain(node, story, now=NOW), story)
+
+
+def test_a_long_text_of_the_words_of_all_alerts_takes_little_time() -> None:
+    """Half a million characters against 100 alerts that all match, with a context line for each: 38 s once."""
+    words = ["reactor", "bridge", "minister", "bank", "sanction", "export", "chip", "storm"]
+    chosen = random.Random(1)
+    queries = {
+        str(number): '{}* NEAR/10 {} OR "{} of the {}"'.format(*chosen.choices(words, k=4)) for number in range(100)
+    }
+    rules = RuleSet(topics={}, alerts={name: parse(query, positive=True) for name, query in queries.items()})
+    text = " ".join(f"{chosen.choice(words)} {chosen.choice('abcdefghij') * 2}" for _ in range(50_000))[:500_000]
+    document = AnalysedStory(replace(STORY, title="", text=text))
+    started_at = time.process_time()
+    matches = rules.match(document, now=NOON)
+    assert len(matches.alerts) == 100
+    assert all("**" in rules.best_context_line(alert, document) for alert in matches.alerts)
+    assert time.process_time() - started_at < 5
+
+
+def test_a_snippet_is_chosen_among_the_first_occurrences() -> None:
+    text = "the chip, " * 10_000 + "the Sberbank chip"
+    (snippet,) = snippets(parse("chip"), replace(STORY, title="", text=text), limit=1)
+    assert snippet.text.startswith("the chip, the chip")
+    assert len(highlighted_field(parse("chip"), replace(STORY, text=text), "text").marks) == 10_001
