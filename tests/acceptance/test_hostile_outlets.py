@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.demo.sink import MailSink
 
-STORIES = 10
+STORIES = 6
 SECONDS_BETWEEN_STORIES = 2.5
 MAIL_TIMEOUT_SECONDS = 120.0  # from publication; some 10 s on an idle machine
 MAX_MAIN_BYTES = 400_000_000
