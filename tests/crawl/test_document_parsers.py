@@ -101,10 +101,11 @@ def test_the_documents_of_one_outlet_do_not_delay_another(engine: Engine) -> Non
             done.append(outlet)
 
         await parse("warm-up", 0.0)
-        costly = [asyncio.create_task(parse("costly", 1.0)) for _ in range(4)]
+        costly = [asyncio.create_task(parse("costly", 0.5)) for _ in range(8)]
         await asyncio.sleep(0.1)
         await parse("honest", 0.0)
         await asyncio.gather(*costly)
         return done
 
-    assert "honest" in engine.run(compete())[1:3]  # the second process may still start
+    done = engine.run(compete())
+    assert done.index("honest") <= 4, "in the order of their arrival it would be the last but one"

@@ -115,7 +115,7 @@ def test_no_page_is_lost_when_the_network_service_of_chromium_is_killed(
 
 
 @pytest.mark.chromium
-def test_a_page_whose_text_was_under_way_when_the_network_service_died_is_rendered_again(
+def test_a_page_is_rendered_again_if_the_network_service_died_under_it(
     engine: Engine, site: Site, chromium_path: str
 ) -> None:
     pages.put_all(site)
