@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DIRECTORY_PREFIX = "monitor-"  # short, because sockets lie below the directory
-_UNLOCKED_PREFIX = "unlocked-monitor-"  # until its lock is held, so that no other process takes it for abandoned
+DIRECTORY_PREFIX = "mediamonitor-"  # short, because sockets lie below the directory
+_UNLOCKED_PREFIX = "unlocked-mediamonitor-"  # until its lock is held, so that no other process takes it for abandoned
 # Of the directory: the path of a socket has up to 103 characters, of which Chromium's name takes 51.
 _MAX_PATH_LENGTH = 52
-_LOCK_NAME = "lock"  # of the file in the directory that its process keeps locked; the kernel unlocks it at its end
+# A file in each such directory; one without exactly this content is another program's and stays.
+MARKER_NAME = ".mediamonitor"
+MARKER = "temporary files of media-monitor, removed when its process has ended\n"
 # The `multiprocessing` package removes its own directory at -100, which raises an exception if that is gone.
 _EXIT_PRIORITY = -200
 
@@ -44,11 +46,13 @@ def use_own_directory() -> None:
         return
     try:
         created = Path(tempfile.mkdtemp(prefix=_UNLOCKED_PREFIX, dir=parent))
-        descriptor = os.open(created / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        (created / MARKER_NAME).write_text(MARKER)
+        # The kernel unlocks the directory at the end of the process; systemd-tmpfiles keeps a locked one, however old.
+        descriptor = os.open(created, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
         log.warning("there is no directory for temporary files in %s: %s", parent, error)
         return
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
     _held_locks.append(descriptor)
     directory = created.rename(parent / created.name.replace(_UNLOCKED_PREFIX, DIRECTORY_PREFIX))
     os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
@@ -74,17 +78,28 @@ def _remove_abandoned(parent: Path) -> None:
     """Removes the directories below ``parent`` that processes of this user left when they were killed."""
     for directory in parent.glob(f"{DIRECTORY_PREFIX}*"):
         with suppress(OSError):
-            if directory.stat(follow_symlinks=False).st_uid == os.geteuid() and not _is_locked(directory / _LOCK_NAME):
+            if _is_abandoned(directory):
                 shutil.rmtree(directory, ignore_errors=True)
 
 
-def _is_locked(path: Path) -> bool:
-    """Returns True if a process holds the lock of this file.  Raises OSError if there is no such file."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+def _is_abandoned(directory: Path) -> bool:
+    """Returns True if a process of this program and user made the directory and has ended.  Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        if os.fstat(descriptor).st_uid != os.geteuid() or not _has_marker(descriptor):
+            return False
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        return False
     finally:
         os.close(descriptor)
-    return False
+    return True
+
+
+def _has_marker(directory: int) -> bool:
+    """Returns True if the directory, an open descriptor, contains the marker.  Raises OSError if it has no such file."""
+    descriptor = os.open(MARKER_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        return os.read(descriptor, len(MARKER) + 1) == MARKER.encode()
+    finally:
+        os.close(descriptor)

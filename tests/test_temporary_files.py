@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.temporary_files import DIRECTORY_PREFIX
+from monitor.temporary_files import DIRECTORY_PREFIX, MARKER, MARKER_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def end(process: subprocess.Popen[str]) -> str:
 def test_a_process_removes_its_directory_when_it_ends(parent: Path) -> None:
     process, directory = start(parent)
     assert directory.parent == parent
-    assert len(list(directory.iterdir())) == 3  # the lock, the directory of the program and that of multiprocessing
+    assert len(list(directory.iterdir())) == 3  # the marker, the directory of the program and that of multiprocessing
     assert end(process) == ""
     assert list(parent.iterdir()) == []
 
@@ -74,12 +74,31 @@ def test_the_next_process_removes_what_a_killed_one_left(parent: Path) -> None:
     end(following)
 
 
-def test_directories_of_other_programs_stay(parent: Path) -> None:
+@pytest.mark.parametrize(
+    "files",
+    [{}, {"lock": ""}, {MARKER_NAME: ""}, {MARKER_NAME: MARKER + "and more"}],
+    ids=["empty", "with a lock", "with an empty marker", "with a longer marker"],
+)
+def test_directories_of_other_programs_stay(parent: Path, files: dict[str, str]) -> None:
     of_other = parent / f"{DIRECTORY_PREFIX}other"
     of_other.mkdir()
+    for name, text in files.items():
+        (of_other / name).write_text(text)
     process, _ = start(parent)
     end(process)
     assert list(parent.iterdir()) == [of_other]
+
+
+def test_a_link_to_a_directory_with_a_marker_stays(parent: Path) -> None:
+    target = parent / "target"
+    target.mkdir()
+    (target / MARKER_NAME).write_text(MARKER)
+    link = parent / f"{DIRECTORY_PREFIX}link"
+    link.symlink_to(target)
+    process, _ = start(parent)
+    end(process)
+    assert {entry.name for entry in parent.iterdir()} == {"target", link.name}
+    assert (target / MARKER_NAME).read_text() == MARKER
 
 
 def test_where_paths_of_sockets_would_be_too_long_files_go_to_the_parent(parent: Path) -> None:
