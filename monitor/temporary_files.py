@@ -97,7 +97,7 @@ def _is_abandoned(directory: Path) -> bool:
 
 
 def _has_marker(directory: int) -> bool:
-    """Returns True if the directory, an open descriptor, contains the marker.  Raises OSError if it has no such file."""
+    """Returns True if the directory, an open descriptor, contains the marker.  Raises OSError without such a file."""
     descriptor = os.open(MARKER_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     try:
         return os.read(descriptor, len(MARKER) + 1) == MARKER.encode()

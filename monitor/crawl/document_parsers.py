@@ -43,7 +43,7 @@ async def parse_document(outlet: str, parse: Callable[P, T], /, *args: P.args, *
     ``outlet`` names the outlet whose share of the processes counts.  Raises FetchError: that of ``parse``, of kind
     TOO_LARGE if the document takes more time or memory than allowed, or NO_RESOURCES if no process can be started.
     """
-    future = _running_pool().submit(_parse, parse, args, kwargs, timeout_seconds=PARSE_TIMEOUT_SECONDS, owner=outlet)
+    future = _started_pool().submit(_parse, parse, args, kwargs, timeout_seconds=PARSE_TIMEOUT_SECONDS, owner=outlet)
     try:
         result = await asyncio.wrap_future(future)
     except CallTimeout as error:
@@ -63,7 +63,12 @@ async def parse_document(outlet: str, parse: Callable[P, T], /, *args: P.args, *
     return parsed
 
 
-def _running_pool() -> WorkerPool:
+def parser_pool() -> WorkerPool | None:
+    """Returns the pool of the running event loop; None until it has parsed a document."""
+    return _pools.get(asyncio.get_running_loop())
+
+
+def _started_pool() -> WorkerPool:
     """Returns the pool of the running event loop; starts it at the first call."""
     loop = asyncio.get_running_loop()
     pool = _pools.get(loop)

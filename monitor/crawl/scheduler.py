@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from monitor.crawl.document_parsers import parser_pool
 from monitor.crawl.fetch import Fetcher
 from monitor.crawl.lease import LEASE_TERM
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from monitor.config import CrawlSettings, Outlet
     from monitor.crawl.sources import SourceParser
+    from monitor.extract.pool import Extractor
+    from monitor.extract.worker_pool import WorkerPool
     from monitor.models import OutletState
     from monitor.service import Service
 
@@ -136,7 +139,7 @@ class OutletScheduler:
                     if not self._continuous:
                         remaining.remove(state.name)
                     self._start_poll(state, context)
-                if not (self._outlets_by_poll_task or self._continuous or self.service.extractor.problem):
+                if not (self._outlets_by_poll_task or self._continuous or self._worker_problem()):
                     break
                 await asyncio.wait(
                     {*self._outlets_by_poll_task, stopped, woken},
@@ -215,9 +218,9 @@ class OutletScheduler:
     async def _lease_outlets(self, names: Sequence[str]) -> list[OutletState]:
         """Leases outlets of ``names`` that are due, as many as may be polled at a time; returns their states.
 
-        Leases none while no extraction worker runs, so that other processes get the outlets.
+        Leases none while no worker runs that extracts or parses, so that other processes get the outlets.
         """
-        if self.service.extractor.problem:
+        if self._worker_problem():
             return []
         free_slots = self.config.crawl.concurrency - len(self._outlets_by_poll_task)
         # Without the outlets that this process polls: their leases may have expired, so the store may offer them.
@@ -295,16 +298,27 @@ class OutletScheduler:
         )
 
     def _require_workers(self) -> None:
-        """Starts the extraction workers at the first call.  Raises WorkersUnavailable if none can be started for long.
+        """Starts the extraction workers at the first call.  Raises WorkersUnavailable if a pool cannot start its own.
 
         The process should then end, because its supervisor may start it anew with success.
         """
         self.service.extractor.start()  # the processes start while sources are read
-        if self.service.extractor.has_given_up:
-            raise WorkersUnavailable(
-                f"no extraction worker could be started for {GIVE_UP_SECONDS:g} s: {self.service.extractor.problem}",
-                hint="free memory, or raise the limits on memory, open files and processes",
-            )
+        for kind, pool in self._worker_pools():
+            if pool.has_given_up:
+                raise WorkersUnavailable(
+                    f"no {kind} worker could be started for {GIVE_UP_SECONDS:g} s: {pool.problem}",
+                    hint="free memory, or raise the limits on memory, open files and processes",
+                )
+
+    def _worker_problem(self) -> str:
+        """Returns the reason why pages cannot be extracted or documents not be parsed at present; empty without one."""
+        return next((pool.problem for _, pool in self._worker_pools() if pool.problem), "")
+
+    def _worker_pools(self) -> Iterator[tuple[str, Extractor | WorkerPool]]:
+        """Yields the pools of worker processes that this process has started, each with what they do."""
+        yield "extraction", self.service.extractor
+        if (parsers := parser_pool()) is not None:
+            yield "parser", parsers
 
     def _collect_reports(self, crawler: Crawler) -> list[PollReport]:
         """Removes the polls that have ended, adds their reports to the crawl's report, and returns them.

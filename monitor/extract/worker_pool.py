@@ -51,8 +51,8 @@ class _Call:
 class WorkerPool:
     """Runs calls in ``workers`` processes; replaces a process that ends, and each after ``calls_per_worker`` calls.
 
-    ``problem`` is the reason why no worker can be started at present, else empty; ``has_given_up`` is True once the
-    problem has lasted for GIVE_UP_SECONDS.
+    ``problem`` is the reason why no worker can be started at present, else empty; ``has_given_up`` is True while the
+    problem has lasted for longer than GIVE_UP_SECONDS.
     """
 
     def __init__(self, workers: int, *, memory_bytes: int, calls_per_worker: int) -> None:
@@ -182,7 +182,7 @@ class WorkerPool:
             with self._lock:
                 self._workers.add(worker)
                 is_repaired, self._is_reported = self._is_reported, False
-                self.problem, self._failed_starts = "", 0
+                self.problem, self._failed_starts, self.has_given_up = "", 0, False
             if is_repaired:
                 log.warning("the extraction workers run again")
             if self._closing.is_set():  # `close` may have missed it

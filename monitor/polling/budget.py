@@ -7,8 +7,9 @@ from the learned rates of all outlets, in every process alike.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from monitor.polling.next_poll import MAX_POLL_INTERVAL, MIN_POLL_INTERVAL
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MIN_REQUEST_PRICE, MAX_REQUEST_PRICE = 1e-3, 1e6  # story minutes
+# A mean delay counts the stories of an outlet up to this many times those of the median outlet, or up to this rate in
+# stories a minute: one that floods its feed, all of whose polls come quickly, must not hide how long the others wait.
+MAX_RATE_TO_MEDIAN = 5.0
+MIN_COUNTED_RATE = 50 / 1440
 _BISECTIONS = 40  # of nine powers of ten: the price is exact to a millionth
 
 
@@ -57,6 +62,13 @@ class PollDemand:
             longest=(every or MAX_POLL_INTERVAL).total_seconds() / 60,
         )
 
+    def with_rate_up_to(self, limit: float) -> PollDemand:
+        """Returns the demand of an outlet with the same habit and at most ``limit`` stories a minute."""
+        factor = min(1.0, limit / self.mean_rate) if self.mean_rate else 1.0
+        return replace(
+            self, mean_rate=self.mean_rate * factor, mean_root_of_rate=self.mean_root_of_rate * math.sqrt(factor)
+        )
+
     def polls_per_minute(self, price: float) -> float:
         """Returns the mean number of polls a minute at a price in story minutes."""
         polls = self.mean_root_of_rate / math.sqrt(2 * price * self.request_count)
@@ -81,13 +93,23 @@ def request_price(budget: PollBudget, demands: Sequence[PollDemand]) -> float:
             return sum(demand.request_count * demand.polls_per_minute(price) for demand in demands) > allowed
 
     else:
-        stories = sum(demand.mean_rate for demand in demands)
+        counted = _without_floods(demands)
+        stories = sum(demand.mean_rate for demand in counted)
         accepted = (budget.mean_delay or timedelta(0)).total_seconds() / 60 * stories
 
         def is_too_low(price: float) -> bool:
-            return sum(demand.delay_per_minute(price) for demand in demands) < accepted
+            return sum(demand.delay_per_minute(price) for demand in counted) < accepted
 
     return _lowest_price(is_too_low)
+
+
+def _without_floods(demands: Sequence[PollDemand]) -> list[PollDemand]:
+    """Returns the demands with rates of up to MAX_RATE_TO_MEDIAN times the median one."""
+    if not demands:
+        return []
+    median = median_low(demand.mean_rate for demand in demands)
+    limit = max(MAX_RATE_TO_MEDIAN * median, MIN_COUNTED_RATE)
+    return [demand.with_rate_up_to(limit) for demand in demands]
 
 
 def _lowest_price(is_too_low: Callable[[float], bool]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,19 +86,22 @@ def test_a_poll_without_a_resource_leaves_the_outlet_as_it_was(
     assert_state_is_unchanged(service, before)
 
 
-def test_no_outlet_is_leased_while_no_worker_runs(engine: Engine, site: Site) -> None:
-    """The crawl waits for a worker, and ends with an error when the pool gives up."""
+@pytest.mark.parametrize("kind", ["extraction", "parser"])
+def test_no_outlet_is_leased_while_no_worker_runs(
+    engine: Engine, site: Site, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The crawl waits for a worker of either pool, and ends with an error when the pool gives up."""
     service, before = service_with_state(site)
-    service.extractor.problem = "no memory"
-    engine.loop.call_soon_threadsafe(engine.loop.call_later, 0.5, setattr, service.extractor, "has_given_up", True)
-    monkeypatch = pytest.MonkeyPatch()
+    failing = SimpleNamespace(start=lambda: None, problem="no memory", has_given_up=False)
+    if kind == "extraction":
+        service.extractor = failing
+    else:
+        monkeypatch.setattr(scheduler_module, "parser_pool", lambda: failing)
+    engine.loop.call_soon_threadsafe(engine.loop.call_later, 0.5, setattr, failing, "has_given_up", True)
     monkeypatch.setattr(scheduler_module, "LEASE_SCAN_SECONDS", 0.1)
-    try:
-        report = engine.crawl(service, ignore_schedule=True)
-    finally:
-        monkeypatch.undo()
+    report = engine.crawl(service, ignore_schedule=True)
     assert report.errors == [
-        "no extraction worker could be started for 120 s: no memory "
+        f"no {kind} worker could be started for 120 s: no memory "
         "(free memory, or raise the limits on memory, open files and processes)"
     ]
     assert (report.polls, site.count()) == ([], 0)

@@ -117,21 +117,36 @@ def test_calls_wait_while_no_descriptor_is_left_for_a_worker(pool: WorkerPool) -
     assert (pool.problem, pool.has_given_up) == ("", False)
 
 
-def test_without_workers_calls_fail_and_the_pool_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: int) -> WorkerProcess:
-        raise WorkerStartError("no memory")
-
-    monkeypatch.setattr(WorkerProcess, "start", fail)
+@pytest.fixture
+def starts_that_fail(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """No worker can be started until the context of the yielded object ends."""
     monkeypatch.setattr(worker_pool, "FIRST_RESTART_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(worker_pool, "MAX_RESTART_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(worker_pool, "MAX_WAIT_FOR_WORKERS_SECONDS", 0.05)
     monkeypatch.setattr(worker_pool, "GIVE_UP_SECONDS", 0.1)
+
+    def fail(_: int) -> WorkerProcess:
+        raise WorkerStartError("no memory")
+
+    with pytest.MonkeyPatch.context() as failing:
+        failing.setattr(WorkerProcess, "start", fail)
+        yield failing
+
+
+def test_without_workers_calls_fail_and_the_pool_gives_up_until_one_starts(
+    starts_that_fail: pytest.MonkeyPatch,
+) -> None:
     pool = WorkerPool(2, memory_bytes=MEMORY_BYTES, calls_per_worker=1)
     pool.start()
     try:
         with pytest.raises(WorkersUnavailable, match="no extraction worker can be started: no memory"):
             pool.submit(abs, 1, timeout_seconds=60).result(60)
         wait_until(lambda: pool.has_given_up)
+        with pytest.raises(WorkersUnavailable, match="no memory"):
+            pool.submit(abs, 1, timeout_seconds=60).result(60)
+        starts_that_fail.undo()
+        wait_until(lambda: not pool.has_given_up)
+        assert (pool.problem, pool.submit(abs, -1, timeout_seconds=60).result(60).value) == ("", 1)
     finally:
         pool.close()
 

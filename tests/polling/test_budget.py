@@ -33,9 +33,22 @@ def test_a_number_of_requests_is_used_up() -> None:
 
 
 def test_a_mean_delay_is_reached() -> None:
-    demands = [demand(1), demand(4), demand(25, request_count=3)]
+    demands = [demand(1), demand(6), demand(25, request_count=3)]
     price = request_price(PollBudget(mean_delay=timedelta(minutes=10)), demands)
     assert mean_delay(demands, price) == pytest.approx(10)
+
+
+def test_a_flooding_outlet_does_not_hide_how_long_the_others_wait() -> None:
+    """The stories of ten honest outlets wait about as long as without it."""
+    honest, flooding = [demand(0.5) for _ in range(10)], demand(5000 / 24)
+    price = request_price(PollBudget(mean_delay=timedelta(minutes=10)), [*honest, flooding])
+    assert mean_delay(honest, price) == pytest.approx(12.3, abs=0.1)
+
+
+def test_a_flooding_outlet_beside_a_single_other_does_not_set_the_price() -> None:
+    honest, flooding = demand(2), demand(5000 / 24)
+    price = request_price(PollBudget(mean_delay=timedelta(minutes=10)), [honest, flooding])
+    assert mean_delay([honest], price) < 20
 
 
 def test_one_outlet_is_polled_at_twice_the_mean_delay() -> None:
