@@ -103,7 +103,7 @@ class FailureKind(enum.Enum):
         FailureScope.HOST,
         False,
         0.25,
-        "the host's `Retry-After` has not passed (sources only: pages wait)",
+        "the host's pause is not over; an outlet's own pages wait without a count",
     )
     ROBOTS = "robots", FailureScope.PAGE, True, 1.0, "robots.txt disallows the page"
     ROBOTS_UNREACHABLE = "robots-unreachable", FailureScope.HOST, False, 0.5, "robots.txt could not be read"

@@ -65,9 +65,11 @@ def entry_after_failure(
 
     ``next_at`` is the next recheck of a stored story, or the next retry of any other page, and at least
     ``retry_after`` from ``now``.  It is None after a permanent failure (except a 404 of a page that may appear later),
-    after MAX_PAGE_RETRIES retries, and for a story older than the last recheck age.  An outage on the monitor's side
-    uses up no retry.
+    after MAX_PAGE_RETRIES retries, and for a story older than the last recheck age.  An outage on the monitor's side,
+    and a page that was not requested because its host rests use up no retry.
     """
+    if kind is FailureKind.RESTING:
+        return replace(entry, next_at=now + max(DEFAULT_BUSY_HOST_PAUSE, retry_after))
     if kind in OWN_OUTAGE_KINDS:
         return replace(entry, next_at=now + max(OWN_OUTAGE_PAUSE, retry_after))
     if kind is FailureKind.HTTP_404 and entry.story is None and 0 < entry.attempts < MAX_PAGE_RETRIES:
@@ -170,6 +172,7 @@ class HostBackoff:
     consecutive_failures: int = 0  # failed requests since the last response
     requested_pause: timedelta = timedelta(0)  # the longest pause that a 429 or 503 response asked for
     is_forbidding: bool = False  # True if the last failed request got 403
+    is_own_outage: bool = False  # True after an outage on the monitor's side
 
     def record_request(self, error: FetchError | None) -> None:
         """Counts a request that failed with ``error``, or that got a response (None).
@@ -177,7 +180,8 @@ class HostBackoff:
         A response, and an error that does not blame the host, reset the count.  An outage on the monitor's side ends
         the requests at once.
         """
-        if error is not None and error.kind in OWN_OUTAGE_KINDS:
+        self.is_own_outage = error is not None and error.kind in OWN_OUTAGE_KINDS
+        if self.is_own_outage:
             self.consecutive_failures = MAX_CONSECUTIVE_HOST_FAILURES
             return
         if error is None or error.kind.scope is not FailureScope.HOST:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from servers import elasticsearch_node, missing
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import StoreSettings
     from monitor.store import Store
+
+
+# Examples have no time limit: a busy machine would exceed it at random.
+hypothesis_settings.register_profile("monitor", deadline=None)
+hypothesis_settings.load_profile("monitor")
 
 
 @pytest.fixture

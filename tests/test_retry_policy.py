@@ -38,7 +38,8 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PERMANENT = [kind for kind in FailureKind if kind.permanent and kind is not FailureKind.HTTP_404]
 PAGE_FAILURES = [kind for kind in FailureKind if kind.scope is not FailureScope.HOST and kind not in OWN_OUTAGE_KINDS]
-TEMPORARY = [kind for kind in FailureKind if not kind.permanent and kind not in OWN_OUTAGE_KINDS]
+UNCOUNTED = {FailureKind.RESTING, *OWN_OUTAGE_KINDS}  # the page was not requested
+TEMPORARY = [kind for kind in FailureKind if not kind.permanent and kind not in UNCOUNTED]
 
 
 def entry(*, attempts: int = 0, rechecks: int = 0, story: str | None = None, listed: bool = False) -> FrontierEntry:
@@ -67,7 +68,7 @@ entries = st.builds(
 )
 times = st.timedeltas(timedelta(0), timedelta(days=10)).map(NOON.__add__)
 kinds = st.sampled_from(FailureKind)
-counted_kinds = kinds.filter(lambda kind: kind not in OWN_OUTAGE_KINDS)
+counted_kinds = kinds.filter(lambda kind: kind not in UNCOUNTED)
 retry_afters = st.timedeltas(timedelta(0), timedelta(days=1))
 
 # ---- pages that failed
@@ -117,6 +118,12 @@ def test_a_404_of_a_stored_story_is_rechecked_once() -> None:
     first = entry_after_failure(story(), FailureKind.HTTP_404, now=NOON)
     assert first.next_at == NOON + RECHECK_AGES[1]
     assert entry_after_failure(first, FailureKind.HTTP_404, now=NOON).next_at is None
+
+
+def test_a_page_of_a_resting_host_uses_up_no_retry() -> None:
+    waiting = entry_after_failure(entry(), FailureKind.RESTING, now=NOON, retry_after=timedelta(minutes=20))
+    assert (waiting.next_at, waiting.attempts) == (NOON + timedelta(minutes=20), 0)
+    assert entry_after_failure(entry(), FailureKind.RESTING, now=NOON).next_at == NOON + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("kind", TEMPORARY)

@@ -257,6 +257,7 @@ class Fetcher:
         meta = {
             **self._outlet_meta(outlet, url),
             "dont_obey_robotstxt": True,
+            TRUSTED_HOSTS_KEY: trusted_hosts(outlet),  # a feed may name any endpoint, and must not reach other outlets
             # `verify: false` is for the outlet's own certificate.
             VERIFY_CERTIFICATE_KEY: outlet.verify or url not in OutletScope(outlet),
         }

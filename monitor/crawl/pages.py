@@ -117,11 +117,7 @@ class DuePages:
                 return
             backoff = self._backoff_of(_request_url(entry))
             if backoff.is_exhausted:
-                self._resting_pages += 1
-                if backoff.is_forbidding:
-                    outcome = await self._context.service.ingest.store_headline_unread(self._outlet, entry)
-                    if outcome is not None:
-                        self._record_outcome(entry, outcome)
+                await self._leave_unrequested(entry, backoff)
                 continue
             try:
                 outcome = await self._process_entry(entry)
@@ -135,6 +131,29 @@ class DuePages:
                 continue
             if outcome is not None:
                 self._record_outcome(entry, outcome)
+
+    async def _leave_unrequested(self, entry: FrontierEntry, backoff: HostBackoff) -> None:
+        """Leaves a page whose host gets no further request in this poll; stores its headline if the host forbids pages.
+
+        It stays due, and the outlet's next poll waits for its host; a page of an aggregator, whose polls wait for none
+        of its many hosts, is due after the pause of its host.
+        """
+        ingest, is_postponed = self._context.service.ingest, self._is_postponed_with(backoff)
+        if is_postponed:
+            entry = replace(entry, next_at=now() + backoff.pause)
+        else:
+            self._resting_pages += 1
+        outcome = await ingest.store_headline_unread(self._outlet, entry) if backoff.is_forbidding else None
+        if outcome is None and is_postponed:
+            pause = backoff.pause.total_seconds()
+            error = FetchError("its host gets no requests for now", kind=FailureKind.RESTING, retry_after=pause)
+            outcome = await ingest.settle_fetch_failure(self._outlet, entry, error)
+        if outcome is not None:
+            self._record_outcome(entry, outcome)
+
+    def _is_postponed_with(self, backoff: HostBackoff) -> bool:
+        """Returns True if pages of a host with this backoff wait without the outlet's polls."""
+        return self._outlet.is_aggregator and not backoff.is_own_outage
 
     def _must_end(self) -> bool:
         """Returns True if the poll starts no further page."""
@@ -158,8 +177,8 @@ class DuePages:
             return None
         except FetchError as error:
             backoff.record_request(error)
-            # The page was not requested, so the entry does not count as failed.
-            if error.kind is FailureKind.RESTING or error.kind in OWN_OUTAGE_KINDS:
+            is_resting = error.kind is FailureKind.RESTING and not self._is_postponed_with(backoff)
+            if is_resting or error.kind in OWN_OUTAGE_KINDS:  # the page was not requested
                 self._resting_pages += 1
                 return None
             return await ingest.settle_fetch_failure(self._outlet, entry, error)

@@ -150,7 +150,14 @@ class Poll:
 
         plan = self._plan_next_poll(results, pages)
         plan = await self._plan_with_pushes(
-            plan, PollOfSources(began_at=began_at, results=results, new_entries=new_entries), pages
+            plan,
+            PollOfSources(
+                began_at=began_at,
+                results=results,
+                new_entries=new_entries,
+                least_pause=plan.least_pause,
+            ),
+            pages,
         )
         await self._release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
 
@@ -316,4 +323,4 @@ class Poll:
             time_until_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
             spread=random_spread(is_first_poll=False),
         )
-        return replace(plan, pause=pause)
+        return replace(plan, pause=max(pause, plan.least_pause))

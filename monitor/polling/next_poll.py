@@ -52,6 +52,7 @@ class NextPollPlan:
     interval: timedelta  # that the outlet's rate asks for, without spread, failures, retries and Retry-After
     weighted_failures: float  # sum of `FailureKind.weight` over the failed polls since the last success
     pause: timedelta  # from now to the next poll
+    least_pause: timedelta = timedelta(0)  # that a push must not shorten: after a failure, or by Retry-After
 
 
 def random_spread(*, is_first_poll: bool) -> float:
@@ -89,11 +90,13 @@ def plan_next_poll(
         _advised_interval(rate, now, min(summary.freshness_lifetime, ceiling)),
         floor,
     )
+    least_pause = min(summary.retry_after, MAX_RETRY_AFTER)
     if summary.failure in OWN_OUTAGE_KINDS:
         pause = min(OWN_OUTAGE_PAUSE, ceiling)
     elif summary.failure is not None:
         failures += summary.failure.weight
         pause = failing_outlet_pause(interval, failures, every=every)
+        least_pause = max(least_pause, pause)
     else:
         failures = 0.0
         shortened = interval * spread if spread < POLL_SPREAD else max(interval * spread, interval - MAX_SPREAD)
@@ -103,7 +106,10 @@ def plan_next_poll(
         if summary.time_until_retry is not None:
             pause = min(pause, max(summary.time_until_retry, floor))
     return NextPollPlan(
-        interval=interval, weighted_failures=failures, pause=max(pause, min(summary.retry_after, MAX_RETRY_AFTER))
+        interval=interval,
+        weighted_failures=failures,
+        pause=max(pause, least_pause),
+        least_pause=least_pause,
     )
 
 

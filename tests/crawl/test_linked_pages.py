@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,9 +13,13 @@ from monitor.demo.web import Site
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import Candidate, Disposition, Outcome, Page, now
+from monitor.polling.next_poll import NextPollPlan, PollSummary, plan_next_poll
 
 from .engine import Engine, FakeService
 from .test_poll import rss
+
+if TYPE_CHECKING:
+    from monitor.polling.publishing_rate import RateProfile
 
 STORY = "2026/a-story-of-five-words"
 
@@ -56,8 +61,41 @@ def test_a_failing_host_stops_only_its_own_pages_of_an_aggregator(engine: Engine
         service = FakeService(aggregator(site), *outlets)
         polls = {poll.outlet: poll for poll in engine.crawl(service).polls}
         assert polls["digest"].outcomes[Disposition.STORED, ""] == 9
-        assert polls["digest"].outcomes[Disposition.FAILED, "http-500"] < 25
-        assert polls["digest"].deferred_page_count > 0
+        failed, resting = (polls["digest"].outcomes[Disposition.FAILED, kind] for kind in ("http-500", "resting"))
+        assert (failed + resting, failed < 25) == (25, True)
+
+
+@pytest.mark.parametrize("status", [403, 429, 500])
+def test_an_aggregators_next_poll_waits_for_no_host_that_rests(
+    engine: Engine, site: Site, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages are due after the rest; they do not make the outlet be polled each minute."""
+    summaries: list[PollSummary] = []
+
+    def plan(rate: RateProfile, failures: float, summary: PollSummary, **options: Any) -> NextPollPlan:
+        summaries.append(summary)
+        return plan_next_poll(rate, failures, summary, **options)
+
+    monkeypatch.setattr("monitor.crawl.poll.plan_next_poll", plan)
+    with Site() as busy:
+        urls = [f"{busy.url}2026/a-story-of-number-{number}" for number in range(25)]
+        for number in range(25):
+            busy.put(f"/2026/a-story-of-number-{number}", status=status, headers=(("Retry-After", "1800"),))
+        site.put("/rss", rss(urls), "application/rss+xml")
+        service = FakeService(aggregator(site), Outlet(name="busy", url=busy.url, feeds=(f"{busy.url}rss",)))
+        polls = {poll.outlet: poll for poll in engine.crawl(service).polls}
+        assert polls["digest"].deferred_page_count == 0
+        assert sum(polls["digest"].outcomes.values()) == 25
+        pauses = [
+            entry.next_at - now()
+            for entry in service.store.state.frontier_entries.values()
+            if entry.candidate.outlet == "digest" and entry.next_at is not None
+        ]
+        assert len(pauses) == 25
+        assert min(pauses) > timedelta(minutes=4 if status != 429 else 29)
+        (summary,) = (summary for summary in summaries if summary.time_until_retry is not None)
+        assert not summary.has_deferred_pages
+        assert summary.time_until_retry > timedelta(minutes=4)
 
 
 def test_a_moved_page_is_requested_at_its_new_address(engine: Engine, site: Site) -> None:

@@ -219,6 +219,17 @@ def test_a_second_poll_by_push_waits_a_minute() -> None:
     with_hub(work)
 
 
+def test_a_push_waits_until_the_outlet_may_be_asked_again() -> None:
+    async def work(hub: Hub) -> None:
+        rest_until = now() + HOUR
+        hub.keep(replace(hub.pushes, rest_until=rest_until))
+        assert await hub.push() == 200
+        await wait_until(lambda: hub.woken == 1)
+        assert hub.store.outlets()[0].next_poll_at == rest_until
+
+    with_hub(work)
+
+
 def test_a_push_that_no_poll_has_followed_survives_a_restart() -> None:
     async def run() -> None:
         hub = Hub()
@@ -262,6 +273,7 @@ def test_a_push_while_the_store_is_away_is_to_be_repeated(monkeypatch: pytest.Mo
     [
         (b"GET / HTTP/1.1\r\n\r\n", 404),
         (b"GET /\r\n\r\n", 400),
+        (b"GET //[ HTTP/1.1\r\n\r\n", 400),
         (b"\x16\x03\x01 \x00 \r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n folded\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nA: 1\r\na: 2\r\n\r\n", 400),
@@ -275,6 +287,8 @@ def test_a_push_while_the_store_is_away_is_to_be_repeated(monkeypatch: pytest.Mo
         (b"POST /PATH HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
         (b"POST /PATH HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc", 400),
         (b"POST /PATH HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", 413),
+        (b"POST /PATH HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20_300, 413),
+        (b"POST /PATH HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"x" * 200 + b"\r\nx\r\n", 400),
         (b"POST /PATH HTTP/1.1\r\n\r\n", 200),
         (b"POST http://m.example/a/b/PATH?c HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", 200),
         (b"POST /PATH HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx", 200),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.crawl.websub.schedule import MAX_PUSHED_PAUSE, earliest_pushed_poll, pause_with_pushes
+from monitor.crawl.websub.schedule import MAX_PUSHED_PAUSE, pause_with_pushes
 from monitor.crawl.websub.state import (
     KEY_PREFIX,
     MAX_SUBSCRIPTIONS,
@@ -75,7 +75,7 @@ def test_a_subscription_has_its_own_token_and_secret() -> None:
 def test_a_lease_is_renewed_well_before_it_ends(stated: timedelta | None, lease: timedelta) -> None:
     active = subscription().verified(stated, NOW)
     assert active.lease_until == NOW + lease
-    assert active.next_request_at == NOW + 0.6 * lease
+    assert active.next_request_at == NOW + max(0.6 * lease, 30 * MINUTE)
     assert (active.is_active(NOW + lease - timedelta(seconds=1)), active.is_active(NOW + lease)) == (True, False)
 
 
@@ -174,7 +174,7 @@ def test_stories_after_a_push_are_announced_and_others_missed() -> None:
     pushes = pushes.with_push(path(pushes), NOW + 5 * MINUTE)
     assert pushes.has_pending_push()
     pushes = pushes.with_poll(read_at=NOW + 6 * MINUTE, new_by_source={FEED: 2, "other": 3}, new_count=4)
-    assert (pushes.announced, pushes.missed, pushes.pushed_poll_at) == (2, 2, NOW + 6 * MINUTE)
+    assert (pushes.announced, pushes.missed) == (2, 2)
     assert not pushes.has_pending_push()
     assert not pushes.is_proved(NOW)
     pushes = pushes.with_push(path(pushes), NOW + HOUR)
@@ -249,10 +249,20 @@ def test_a_push_during_the_poll_causes_another_a_minute_later() -> None:
 
 
 def test_pushes_cause_one_poll_a_minute() -> None:
-    assert earliest_pushed_poll(verified(), NOW) == NOW
-    polled = replace(verified(), pushed_poll_at=NOW)
-    assert earliest_pushed_poll(polled, NOW + 20 * timedelta(seconds=1)) == NOW + MINUTE
-    assert earliest_pushed_poll(polled, NOW + HOUR) == NOW + HOUR
+    assert verified().earliest_pushed_poll(NOW) == NOW
+    scheduled = verified().with_attempt(began_at=NOW, rest_until=NOW)
+    assert scheduled.earliest_pushed_poll(NOW) == NOW
+    pushes = verified()
+    pushed = pushes.with_push(path(pushes), NOW).with_attempt(began_at=NOW, rest_until=NOW)
+    assert pushed.earliest_pushed_poll(NOW + 20 * timedelta(seconds=1)) == NOW + MINUTE
+    assert pushed.earliest_pushed_poll(NOW + HOUR) == NOW + HOUR
+
+
+def test_a_push_shortens_no_pause_that_the_outlet_asked_for() -> None:
+    resting = verified().with_attempt(began_at=NOW, rest_until=NOW + HOUR)
+    assert resting.with_push(path(resting), NOW).earliest_pushed_poll(NOW + MINUTE) == NOW + HOUR
+    recovered = resting.with_attempt(began_at=NOW + HOUR, rest_until=NOW + HOUR)
+    assert recovered.earliest_pushed_poll(NOW + HOUR) == NOW + HOUR
 
 
 # ---- stored form

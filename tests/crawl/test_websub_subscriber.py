@@ -12,11 +12,13 @@ import pytest
 
 from monitor.config.schema import Outlet
 from monitor.crawl import sources
+from monitor.crawl.fetch import Fetcher
 from monitor.crawl.lease import LEASE_TERM
 from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.polling_price import PollingPrice
 from monitor.crawl.websub.state import OutletPushes, StoredPushes, outlet_key
 from monitor.crawl.websub.subscriber import Subscriber
+from monitor.errors import FetchError
 from monitor.models import now
 from servers.dynamic import Answer, DynamicSite, Received
 
@@ -25,7 +27,6 @@ from .engine import Engine, FakeService
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import PollReport
 
 CALLBACK = "https://monitor.example/websub/"
@@ -130,6 +131,50 @@ def test_a_hub_at_a_private_address_gets_no_request(engine: Engine, news: Dynami
         assert other.received == []
     assert polls.pushes is not None
     assert "not a public address" in polls.pushes.subscriptions[0].error
+
+
+def test_a_hub_at_an_address_of_another_outlet_gets_no_request(engine: Engine, news: DynamicSite) -> None:
+    """Also if the outlet is an aggregator on this machine, whose entries may lead to the other outlet."""
+    with DynamicSite() as other:
+        put_feed(news, f"{other.url}hub")
+        polls = Polls(engine, news, hosts=("any",))
+        (outlet,) = polls.service.config.outlets
+        outlets = (outlet, Outlet(name="other", url=other.url))
+
+        async def post(fetcher: Fetcher) -> int:
+            crawler, settings = fetcher._crawler, fetcher._settings
+            return await Fetcher(crawler, settings, outlets).post_form(outlet, f"{other.url}hub", b"a=b")
+
+        with pytest.raises(FetchError, match="not a public address"):
+            engine.with_fetcher(post)
+        assert other.received == []
+
+
+def test_pushes_of_an_outlet_with_a_failing_source_cause_one_poll_a_minute(engine: Engine, news: DynamicSite) -> None:
+    put_feed(news, "/hub")
+    news.routes["/gone"] = lambda _: Answer(status=500)
+    polls = Polls(engine, news, feeds=(f"{news.url}rss", f"{news.url}gone"))
+    polls.poll()
+    polls.change_pushes(last_push_at=now())
+    began_at = now()
+    polls.poll()
+    assert polls.pushes is not None
+    assert polls.pushes.has_pending_push()
+    earliest = polls.pushes.earliest_pushed_poll(began_at)
+    assert timedelta(seconds=60) <= earliest - began_at < timedelta(seconds=90)
+
+
+def test_a_push_does_not_hasten_the_next_poll_of_a_failing_outlet(engine: Engine, news: DynamicSite) -> None:
+    put_feed(news, "/hub")
+    polls = Polls(engine, news)
+    polls.poll()
+    news.routes["/rss"] = lambda _: Answer(status=503, headers=(("Retry-After", "7200"),))
+    polls.change_pushes(last_push_at=now())
+    polls.poll()
+    assert polls.pushes is not None
+    (state,) = polls.service.store.outlets()
+    assert polls.pushes.earliest_pushed_poll(now()) - now() > timedelta(minutes=119)
+    assert abs(polls.pushes.earliest_pushed_poll(now()) - state.next_poll_at) < timedelta(seconds=10)
 
 
 @pytest.mark.parametrize(("status", "reason"), [(503, "answered 503"), (404, "answered 404"), (302, "answered")])

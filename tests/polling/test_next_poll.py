@@ -120,6 +120,14 @@ def test_retry_after_overrides_all_limits_up_to_a_day() -> None:
     busy = PollSummary(failure=FailureKind.HTTP_429, retry_after=120 * MINUTE)
     assert plan(busy, every=5 * MINUTE).pause == 120 * MINUTE
     assert plan(PollSummary(retry_after=timedelta(days=30))).pause == MAX_RETRY_AFTER
+    assert plan(PollSummary(retry_after=timedelta(days=30))).least_pause == MAX_RETRY_AFTER
+
+
+def test_only_a_failure_or_a_server_sets_a_least_pause() -> None:
+    assert plan(PollSummary()).least_pause == timedelta(0)
+    failed = plan(PollSummary(failure=FailureKind.HTTP_404))
+    assert failed.least_pause == failed.pause > timedelta(0)
+    assert plan(PollSummary(failure=FailureKind.NO_NETWORK)).least_pause == timedelta(0)
 
 
 poll_summaries = st.builds(

@@ -14,11 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from monitor.config.types import split_listen_address
 from monitor.crawl.websub.http_request import MAX_HEAD_BYTES, BadRequest, body_parts, read_head
-from monitor.crawl.websub.schedule import earliest_pushed_poll
 from monitor.crawl.websub.state import (
     OUTLET_KEY_CHARACTERS,
     PATH_CHARACTERS,
@@ -157,7 +156,7 @@ class CallbackServer:
         try:
             head = await read_head(reader)
             # The path before the last segment is that of `crawl.callback`, or what the reverse proxy leaves of it.
-            path = urlsplit(head.target).path.rpartition("/")[2]
+            path = head.path.rpartition("/")[2]
             if not _PATH_PATTERN.fullmatch(path):
                 return Answer(404)
             key = path[:OUTLET_KEY_CHARACTERS]
@@ -188,7 +187,7 @@ class CallbackServer:
     async def _verify(self, key: str, path: str, head: RequestHead) -> Answer:
         """Answers a verification with its challenge if it is that of a request of ours; stores a denial."""
         try:
-            values = parse_qs(urlsplit(head.target).query, keep_blank_values=True, max_num_fields=50)
+            values = parse_qs(head.query, keep_blank_values=True, max_num_fields=50)
         except ValueError:
             return Answer(400)
         fields = {name: texts[0] for name, texts in values.items()}
@@ -271,7 +270,7 @@ class CallbackServer:
         pushes, time = self._stored.read(key), now()
         if pushes is None or not pushes.has_pending_push():
             return True
-        return self._store.make_due(pushes.outlet, at=earliest_pushed_poll(pushes, time), now=time)
+        return self._store.make_due(pushes.outlet, at=pushes.earliest_pushed_poll(time), now=time)
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from monitor.egress.chunked_bodies import FREE_CHUNKS, MIN_MEAN_CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 16_384  # of request line and headers
 MAX_LENGTH_DIGITS = 12
 PART_BYTES = 65_536
+MAX_CHUNK_LINE_BYTES = 200  # with extensions, which nobody uses
 
 
 class BadRequest(Exception):
@@ -25,12 +29,13 @@ class BadRequest(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RequestHead:
     """The request line and headers; header names are in lower case."""
 
     method: str
-    target: str
+    path: str
+    query: str
     headers: Mapping[str, str]
 
 
@@ -50,18 +55,26 @@ async def read_head(reader: asyncio.StreamReader) -> RequestHead:
         if not colon or not name or name != name.strip() or name.lower() in headers:
             raise BadRequest(400)  # a folded line or a repeated header, whose meaning servers disagree about
         headers[name.lower()] = value.strip()
-    return RequestHead(words[0], words[1], headers)
+    try:
+        target = urlsplit(words[1])
+    except ValueError:  # such as //[
+        raise BadRequest(400) from None
+    return RequestHead(method=words[0], path=target.path, query=target.query, headers=headers)
 
 
 async def body_parts(reader: asyncio.StreamReader, head: RequestHead, *, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yields the body of a request in small parts.  Raises BadRequest, of status 413 for more than ``max_bytes``."""
+    """Yields the body of a request in small parts.
+
+    Raises BadRequest, of status 413 for more than ``max_bytes`` or very many small chunks.
+    """
     if "transfer-encoding" in head.headers:
         if head.headers["transfer-encoding"].lower() != "chunked" or "content-length" in head.headers:
             raise BadRequest(400)
-        left = max_bytes
+        left, allowed_chunks = max_bytes, float(FREE_CHUNKS)
         while length := await _read_chunk_length(reader):
             left -= length
-            if left < 0:
+            allowed_chunks += length / MIN_MEAN_CHUNK_BYTES - 1
+            if left < 0 or allowed_chunks < 0:
                 raise BadRequest(413)
             async for part in _parts(reader, length):
                 yield part
@@ -89,6 +102,8 @@ async def _parts(reader: asyncio.StreamReader, length: int) -> AsyncIterator[byt
 async def _read_chunk_length(reader: asyncio.StreamReader) -> int:
     """Returns the length of the next chunk, 0 for the last; ignores extensions."""
     line = await reader.readuntil(b"\r\n")
+    if len(line) > MAX_CHUNK_LINE_BYTES:
+        raise BadRequest(400)
     digits = line.partition(b";")[0].strip()
     if not digits.isalnum() or len(digits) > MAX_LENGTH_DIGITS:
         raise BadRequest(400)

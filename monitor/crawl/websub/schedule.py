@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.crawl.websub.state import MIN_PUSHED_PAUSE
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.crawl.websub.state import OutletPushes
 
 MAX_PUSHED_PAUSE = timedelta(hours=4)  # between two polls of an outlet whose pushes have announced its last stories
-MIN_PUSHED_PAUSE = timedelta(minutes=1)  # between two polls that pushes cause
 
 
 def pause_with_pushes(
@@ -43,10 +44,3 @@ def pause_with_pushes(
     if renewals:
         pause = min(pause, max(min(renewals) - now, MIN_PUSHED_PAUSE))
     return pause
-
-
-def earliest_pushed_poll(pushes: OutletPushes, now: datetime) -> datetime:
-    """Returns the time at which a push may cause the next poll."""
-    if pushes.pushed_poll_at is None:
-        return now
-    return max(now, pushes.pushed_poll_at + MIN_PUSHED_PAUSE)

@@ -28,6 +28,7 @@ PATH_CHARACTERS = OUTLET_KEY_CHARACTERS + 2 * TOKEN_BYTES  # of the last segment
 REQUESTED_LEASE = timedelta(days=10)
 DEFAULT_LEASE = timedelta(days=1)  # of a hub that states none
 MIN_LEASE, MAX_LEASE = timedelta(minutes=1), timedelta(days=30)  # bounds of what a hub states
+MIN_RENEWAL_PAUSE = timedelta(minutes=30)  # a hub that grants very short leases must not cause a poll for each
 RENEWAL_SHARE = 0.6  # of the lease, after which it is renewed: two polls and a retry fit into the rest
 # After a request that the hub refused or did not verify; the last pause is repeated.
 RETRY_PAUSES = (
@@ -40,6 +41,7 @@ RETRY_PAUSES = (
 # A feed that names another hub or URL at each poll must not cause a request at each poll.
 MIN_AGE_OF_REPLACED = timedelta(days=1)
 MIN_AGE_OF_DOUBTFUL = timedelta(days=1)  # of the last request, before a subscription without pushes is renewed early
+MIN_PUSHED_PAUSE = timedelta(minutes=1)  # between two polls that pushes cause
 MAX_SUBSCRIPTIONS = 20  # of one outlet
 MAX_COUNTED_STORIES = 20  # upper limit of `missed`, so that a broken hub may prove itself again within days
 LATE_PUSH_TOLERANCE = timedelta(minutes=10)  # a push this long after a poll still announces the stories of that poll
@@ -139,7 +141,7 @@ class Subscription:
             error="",
             verified_at=now,
             lease_until=now + lease,
-            next_request_at=now + lease * RENEWAL_SHARE,
+            next_request_at=now + max(lease * RENEWAL_SHARE, MIN_RENEWAL_PAUSE),
         )
 
     def denied(self, reason: str, now: datetime) -> Subscription:
@@ -185,6 +187,7 @@ class OutletPushes:
     subscriptions: tuple[Subscription, ...] = ()
     read_at: datetime | None = None  # when the last poll that read every source began
     pushed_poll_at: datetime | None = None  # when the last poll that a push caused began
+    rest_until: datetime | None = None  # before which no push causes a poll: the outlet failed, or asked for a pause
     announced: int = 0  # new stories that a push had announced before a poll found them
     missed: int = 0  # new stories that a poll found unannounced, less those announced afterwards
     missed_at: datetime | None = None  # when the last of them were found
@@ -213,6 +216,19 @@ class OutletPushes:
         counted = replace(self, missed=0, missed_at=None) if is_late else self
         return counted.changed(path, lambda subscription: subscription.pushed(now))
 
+    def with_attempt(self, *, began_at: datetime, rest_until: datetime) -> OutletPushes:
+        """Returns the pushes after any poll, also one that failed; to be called before `with_poll`.
+
+        ``rest_until`` is the time before which the outlet's servers must not be asked again.
+        """
+        pushed_poll_at = began_at if self.has_pending_push() else self.pushed_poll_at
+        return replace(self, pushed_poll_at=pushed_poll_at, rest_until=rest_until)
+
+    def earliest_pushed_poll(self, now: datetime) -> datetime:
+        """Returns the time at which a push may cause the next poll."""
+        after_last = self.pushed_poll_at + MIN_PUSHED_PAUSE if self.pushed_poll_at else now
+        return max(now, after_last, self.rest_until or now)
+
     def with_poll(self, *, read_at: datetime, new_by_source: Mapping[str, int], new_count: int) -> OutletPushes:
         """Returns the pushes after a poll that began at ``read_at`` and read every source.
 
@@ -230,7 +246,6 @@ class OutletPushes:
         return replace(
             self,
             read_at=read_at,
-            pushed_poll_at=read_at if pushed else self.pushed_poll_at,
             announced=self.announced + announced,
             missed=min(max(self.missed - announced, 0) + missed, MAX_COUNTED_STORIES),
             missed_at=read_at if missed else self.missed_at,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -38,6 +39,7 @@ class PollOfSources:
     began_at: datetime  # before the first source was requested
     results: Sequence[SourceResult]
     new_entries: Sequence[FrontierEntry]
+    least_pause: timedelta = timedelta(0)  # from the end of the poll, that no push shortens
 
     @property
     def has_read_all(self) -> bool:
@@ -83,6 +85,7 @@ class Subscriber:
 
         def change(stored: OutletPushes | None) -> OutletPushes | None:
             pushes = stored or OutletPushes(outlet=outlet.name)
+            pushes = pushes.with_attempt(began_at=poll.began_at, rest_until=time + poll.least_pause)
             if poll.has_read_all:
                 pushes = pushes.with_poll(
                     read_at=poll.began_at, new_by_source=poll.new_by_source(), new_count=len(poll.new_entries)
