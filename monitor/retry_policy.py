@@ -150,7 +150,8 @@ def is_listed_story(candidate: Candidate) -> bool:
 
 def next_recheck_at(entry: FrontierEntry, *, now: datetime) -> datetime | None:
     """Returns when a stored story is fetched again to find corrections; None past the last of RECHECK_AGES."""
-    remaining = (entry.first_seen_at + age for age in RECHECK_AGES[entry.rechecks :])
+    first_seen_at = min(entry.first_seen_at, now)  # later if the clock was ahead
+    remaining = (first_seen_at + age for age in RECHECK_AGES[entry.rechecks :])
     return next((time for time in remaining if time > now), None)
 
 

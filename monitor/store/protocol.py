@@ -125,6 +125,13 @@ class Lifecycle(Protocol):
         """Closes all connections.  The store must not be used afterwards."""
 
 
+# Longer than any time that the monitor sets.  A later one is that of a clock that was ahead, and counts as past; else
+# pages and mails would wait for years.
+MAX_PAGE_WAIT = timedelta(days=5)  # of a frontier entry, for its next fetch
+MAX_DELIVERY_WAIT = timedelta(days=9)  # of a notification without a snooze, for its delivery
+MAX_LEASE_TERM = timedelta(days=1)  # of an outlet's lease and of a notification's claim
+
+
 class Frontier(Protocol):
     """The crawl frontier: for each URL that a source has listed, when it is fetched next and what it led to."""
 
@@ -138,7 +145,7 @@ class Frontier(Protocol):
         """
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        """Returns up to ``limit`` entries of an outlet whose ``next_at`` is not after ``now``.
+        """Returns up to ``limit`` entries of an outlet whose ``next_at`` is not after ``now``, or after MAX_PAGE_WAIT.
 
         Entries that were never fetched come first, the newest before the others, so that a new story does not wait
         behind a flood of URLs that fail.  Then come failed pages and pages to be rechecked, the earliest due first.
@@ -259,8 +266,9 @@ class Leases(Protocol):
     ) -> list[OutletState]:
         """Leases up to ``limit`` of the named outlets to ``holder`` until ``now + term``; returns their states.
 
-        Takes the most overdue outlets first, and only outlets without a lease or with an expired one.  With
-        ``due_only``, takes only outlets whose ``next_poll_at`` is not after ``now``.  Adds new outlets, due at once.
+        Takes the most overdue outlets first, and only outlets without a lease or with an expired one, or one of more
+        than MAX_LEASE_TERM.  With ``due_only``, takes only outlets whose ``next_poll_at`` is not after ``now``.  Adds
+        new outlets, due at once.
         """
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
@@ -295,7 +303,8 @@ class Outbox(Protocol):
         """Claims up to ``limit`` notifications of these channels for ``holder`` until ``now + term``; returns them.
 
         Takes the earliest due first, and only notifications that are due and unsent, whose alert is not snoozed, and
-        that have no claim or an expired one.
+        that have no claim or an expired one, or one of more than MAX_LEASE_TERM.  One due after MAX_DELIVERY_WAIT
+        counts as due.
         """
 
     def count_due(self, *, now: datetime) -> dict[str, int]:

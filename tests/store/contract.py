@@ -32,7 +32,7 @@ from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
 from monitor.store.protocol import StoryHistory, UrlAlias
 from monitor.urls import former_story_ids
-from store.examples import MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
+from store.examples import DAY, MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,6 +111,15 @@ class Frontier:
         for limit in (10, 5, 1):
             due = store.due_entries("Outlet", now=NOW, limit=limit)
             assert [entry.candidate.url for entry in due] == [story_url(name) for name in names[:limit]]
+
+    def test_an_entry_that_a_clock_ahead_has_scheduled_is_due(self, store: Store) -> None:
+        failed = Outcome(disposition=Disposition.FAILED, kind="timeout")
+        store.enqueue([candidate("new")], now=NOW + 730 * DAY)
+        for name, wait in {"retried": 700 * DAY, "in four days": 4 * DAY}.items():
+            (entry,) = store.enqueue([candidate(name)], now=NOW)
+            store.commit([PageCommit(entry=replace(entry, next_at=NOW + wait, outcome=failed), outcome=failed)])
+        due = store.due_entries("Outlet", now=NOW, limit=10)
+        assert [entry.candidate.url for entry in due] == [story_url("new"), story_url("retried")]
 
     def test_a_committed_entry_is_as_the_commit_says(self, store: Store) -> None:
         (entry,) = store.enqueue([candidate("first")], now=NOW)
@@ -635,6 +644,11 @@ class Leases:
         (state,) = lease(store, "Outlet", holder="two", now=NOW + TERM)
         assert state.holder == "two"
 
+    def test_a_lease_of_a_clock_ahead_does_not_last(self, store: Store) -> None:
+        lease(store, "Outlet", now=NOW + 730 * DAY)
+        (state,) = lease(store, "Outlet", holder="two", due_only=False)
+        assert (state.holder, state.lease_until) == ("two", NOW + TERM)
+
     def test_a_released_state_is_stored_completely(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")
         released = replace(
@@ -823,6 +837,15 @@ class Mailing:
         assert store.outbox() == [overdue, due, later]
         assert store.claim(["email"], holder="one", now=NOW, term=TERM, limit=1) == [overdue]
         assert store.claim(["email"], holder="one", now=NOW, term=TERM) == [due]
+
+    def test_a_notification_that_a_clock_ahead_has_queued_or_claimed_is_claimed(self, store: Store) -> None:
+        example = story("first")
+        queued, claimed = (notification(alert, example, due_at=NOW + 730 * DAY) for alert in ("a", "b"))
+        weekly = notification("c", example, due_at=NOW + 8 * DAY)
+        store.commit([page_commit(example, notifications=(claimed,))])
+        assert store.claim(["email"], holder="one", now=NOW + 730 * DAY, term=TERM) == [claimed]
+        store.commit([page_commit(example, story=None, notifications=(queued, weekly))])
+        assert store.claim(["email"], holder="two", now=NOW, term=TERM) == [queued, claimed]
 
     def test_a_sent_notification_leaves_the_outbox_for_good(self, store: Store, matched_story: Story) -> None:
         claimed = store.claim(["email"], holder="one", now=NOW, term=TERM)

@@ -10,7 +10,7 @@ from monitor.similarity import signature
 from monitor.urls import story_id
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 def story_url(name: str) -> str:

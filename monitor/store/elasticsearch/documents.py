@@ -35,6 +35,11 @@ def document_id(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def time_within_query(field: str, *, after: datetime, until: datetime) -> Json:
+    """Returns a query for the documents whose time in this field is later than ``after`` and not than ``until``."""
+    return {"range": {field: {"gt": rfc3339(after), "lte": rfc3339(until)}}}
+
+
 def story_document(model: Story, signature: Sequence[int]) -> Json:
     """Returns the document of a story, with its sort time ``date``, its signature and the bands of the signature."""
     document = model.to_json()

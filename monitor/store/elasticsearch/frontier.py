@@ -10,6 +10,7 @@ from monitor.models import CoverageCount, Disposition, FrontierEntry, SourceCove
 from monitor.store import listed_urls
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.protocol import MAX_PAGE_WAIT
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
@@ -91,15 +92,16 @@ class Frontier:
         return [entry for entry, result in zip(new, results, strict=True) if result.is_done]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        due: list[Json] = [{"term": {"outlet": outlet}}, {"range": {"next_at": {"lte": rfc3339(now)}}}]
+        due: list[Json] = [{"term": {"outlet": outlet}}, {"exists": {"field": "next_at"}}]
+        waiting = documents.time_within_query("next_at", after=now, until=now + MAX_PAGE_WAIT)
         fetched: Json = {"exists": {"field": "disposition"}}
         new = self._cluster.find(
-            "urls", {"bool": {"filter": due, "must_not": [fetched]}}, sort=_NEWEST_FIRST_SORT, limit=limit
+            "urls", {"bool": {"filter": due, "must_not": [fetched, waiting]}}, sort=_NEWEST_FIRST_SORT, limit=limit
         )
         ids = [stored.id for stored in new]
         others = self._cluster.find(
             "urls",
-            {"bool": {"filter": [*due, fetched]}},
+            {"bool": {"filter": [*due, fetched], "must_not": [waiting]}},
             sort=[{"next_at": "asc"}, {"id": "asc"}],
             limit=limit - len(ids),
         )
@@ -109,7 +111,9 @@ class Frontier:
         entries = (
             documents.read_frontier_entry(stored_entries[name].document) for name in ids if name in stored_entries
         )
-        return [entry for entry in entries if entry.next_at is not None and entry.next_at <= now]
+        return [
+            entry for entry in entries if entry.next_at is not None and not now < entry.next_at <= now + MAX_PAGE_WAIT
+        ]
 
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
         stored = self._cluster.get_documents("urls", ids)

@@ -14,7 +14,7 @@ from monitor.models import OutletState, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.documents import document_id
-from monitor.store.protocol import INITIAL_POLL_INTERVAL
+from monitor.store.protocol import INITIAL_POLL_INTERVAL, MAX_LEASE_TERM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,11 +64,10 @@ class Leases:
         instead of getting all by id, because outlet documents are large and few are due at a time.
         """
         time, named = rfc3339(now), {"terms": {"name": list(names)}}
+        is_leased = documents.time_within_query("lease_until", after=now, until=now + MAX_LEASE_TERM)
         due: Json = {
             "filter": [named, *([{"range": {"next_poll_at": {"lte": time}}}] if due_only else [])],
-            "must_not": [
-                {"bool": {"filter": [{"exists": {"field": "holder"}}, {"range": {"lease_until": {"gt": time}}}]}}
-            ],
+            "must_not": [{"bool": {"filter": [{"exists": {"field": "holder"}}, is_leased]}}],
         }
         order: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
         free: list[tuple[OutletState, StoredDocument | None]] = [

@@ -9,6 +9,7 @@ from monitor.models import Notification, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.documents import document_id
+from monitor.store.protocol import MAX_DELIVERY_WAIT, MAX_LEASE_TERM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,10 +47,11 @@ class Outbox:
         snoozed = [alert for alert, until in self.snoozes().items() if until > now]
         query = {
             "bool": {
-                "filter": [{"range": {"due_at": {"lte": rfc3339(now)}}}, {"terms": {"channel": list(channels)}}],
+                "filter": [{"terms": {"channel": list(channels)}}],
                 "must_not": [
                     SENT_QUERY,
-                    {"range": {"claimed_until": {"gt": rfc3339(now)}}},
+                    documents.time_within_query("due_at", after=now, until=now + MAX_DELIVERY_WAIT),
+                    documents.time_within_query("claimed_until", after=now, until=now + MAX_LEASE_TERM),
                     {"terms": {"alert": snoozed}},
                 ],
             }

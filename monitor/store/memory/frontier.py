@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.models import CoverageCount, Disposition, SourceCoverage
 from monitor.store import listed_urls
-from monitor.store.protocol import UrlAlias
+from monitor.store.protocol import MAX_PAGE_WAIT, UrlAlias
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class Frontier:
         due = [
             (entry.next_at, entry)
             for entry in entries
-            if entry.candidate.outlet == outlet and entry.next_at is not None and entry.next_at <= now
+            if entry.candidate.outlet == outlet
+            and entry.next_at is not None
+            and not now < entry.next_at <= now + MAX_PAGE_WAIT
         ]
         new = sorted((entry for _, entry in due if entry.outcome is None), key=lambda entry: entry.id)
         new.sort(key=lambda entry: entry.candidate.published_at or _EARLIEST_TIME, reverse=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import LeaseLost
 from monitor.models import OutletState
 from monitor.store.memory.state import copy_outlet_state
-from monitor.store.protocol import INITIAL_POLL_INTERVAL
+from monitor.store.protocol import INITIAL_POLL_INTERVAL, MAX_LEASE_TERM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,8 @@ class Leases:
             free = [
                 outlets[name]
                 for name in dict.fromkeys(names)
-                if (outlets[name].lease_until or now) <= now and (not due_only or outlets[name].next_poll_at <= now)
+                if not now < (outlets[name].lease_until or now) <= now + MAX_LEASE_TERM
+                and (not due_only or outlets[name].next_poll_at <= now)
             ]
             leased = sorted(free, key=lambda state: (state.next_poll_at, state.name))[:limit]
             for state in leased:

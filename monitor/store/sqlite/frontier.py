@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitor.models import SourceCoverage
 from monitor.store import listed_urls
 from monitor.store.microseconds import micros
-from monitor.store.protocol import UrlAlias
+from monitor.store.protocol import MAX_PAGE_WAIT, UrlAlias
 from monitor.store.sqlite import rows, sql
 from monitor.urls import story_id
 
@@ -61,7 +61,9 @@ class Frontier:
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         with self._database.read_connection() as connection:
-            selected = connection.execute(sql.SELECT_DUE_ENTRIES, (outlet, micros(now), limit))
+            latest = micros(now + MAX_PAGE_WAIT)
+            parameters = {"outlet": outlet, "now": micros(now), "latest": latest, "limit": limit}
+            selected = connection.execute(sql.SELECT_DUE_ENTRIES, parameters)
             return [rows.frontier_entry(row) for row in selected]
 
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import LeaseLost
 from monitor.models import OutletState
 from monitor.store.microseconds import micros
-from monitor.store.protocol import INITIAL_POLL_INTERVAL
+from monitor.store.protocol import INITIAL_POLL_INTERVAL, MAX_LEASE_TERM
 from monitor.store.sqlite import rows, sql
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Leases:
             "holder": holder,
             "until": micros(now + term),
             "now": micros(now),
+            "latest": micros(now + MAX_LEASE_TERM),
             "names": rows.json_text(list(names)),
             "due_only": due_only,
             "limit": limit,

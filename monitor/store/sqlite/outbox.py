@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
 from monitor.store.microseconds import from_micros, micros
+from monitor.store.protocol import MAX_DELIVERY_WAIT, MAX_LEASE_TERM
 from monitor.store.sqlite import rows, sql
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Outbox:
             "holder": holder,
             "until": micros(now + term),
             "now": micros(now),
+            "latest_due": micros(now + MAX_DELIVERY_WAIT),
+            "latest_claim": micros(now + MAX_LEASE_TERM),
             "limit": limit,
         }
         with self._database.write_transaction() as connection:

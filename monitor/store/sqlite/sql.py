@@ -167,10 +167,11 @@ ON CONFLICT DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column 
 WHERE excluded.story IS NOT NULL OR frontier.story IS NULL
 """
 SELECT_DUE_ENTRIES = f"""
-SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND next_at <= ?
+SELECT {_FRONTIER_COLUMN_LIST} FROM frontier
+WHERE outlet = :outlet AND next_at <= :now OR outlet = :outlet AND next_at > :latest
 ORDER BY disposition IS NOT NULL, iif(disposition IS NULL, -first_seen_at, next_at),
   iif(disposition IS NULL, -ifnull(published_at, 0), 0), id
-LIMIT ?
+LIMIT :limit
 """
 SELECT_FRONTIER_ENTRIES = f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE id IN (SELECT value FROM json_each(?))"
 SELECT_ENTRIES_WITH_GUID = (
@@ -215,7 +216,7 @@ LEASE_OUTLETS = f"""
 UPDATE outlet SET holder = :holder, lease_until = :until, fencing_token = lower(hex(randomblob(8)))
 WHERE name IN (
   SELECT name FROM outlet WHERE name IN (SELECT value FROM json_each(:names))
-  AND (holder IS NULL OR lease_until <= :now) AND (next_poll_at <= :now OR NOT :due_only)
+  AND (holder IS NULL OR lease_until <= :now OR lease_until > :latest) AND (next_poll_at <= :now OR NOT :due_only)
   ORDER BY next_poll_at, name LIMIT :limit
 )
 RETURNING {_OUTLET_COLUMN_LIST}
@@ -239,7 +240,8 @@ CLAIM_NOTIFICATIONS = f"""
 UPDATE outbox SET holder = :holder, claimed_until = :until
 WHERE (alert, story, version, channel) IN (
   SELECT alert, story, version, channel FROM outbox
-  WHERE sent_at IS NULL AND due_at <= :now AND (holder IS NULL OR claimed_until <= :now)
+  WHERE (sent_at IS NULL AND due_at <= :now OR sent_at IS NULL AND due_at > :latest_due)
+  AND (holder IS NULL OR claimed_until <= :now OR claimed_until > :latest_claim)
   AND channel IN (SELECT value FROM json_each(:channels))
   AND alert NOT IN (SELECT alert FROM snooze WHERE until > :now)
   ORDER BY due_at, created_at LIMIT :limit
