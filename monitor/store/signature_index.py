@@ -12,6 +12,7 @@ from datetime import timedelta
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
+from monitor.models import now
 from monitor.store.microseconds import micros
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Se
         if signature
     ]
     newest = max([newest_stored or 0, *(first_seen_at for _, first_seen_at, _ in signed)])
+    newest = min(newest, micros(now()))  # a story of a clock that was ahead must not make all others expire
     oldest = newest - SIGNATURE_RETENTION // timedelta(microseconds=1)
     kept = [row for row in signed if row[1] >= oldest]
     connection.executemany(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.models import now
 from monitor.store import signature_index
 from monitor.store.signature_index import MAX_BAND_STORIES, MAX_NEAR_DUPLICATES, SIGNATURE_RETENTION
 from monitor.store.sqlite import SqliteStore
@@ -45,6 +46,13 @@ def put(connection: apsw.Connection, signatures: dict[int, tuple[int, ...]], fir
 
 def found(connection: apsw.Connection, signature: tuple[int, ...], since: datetime = SINCE) -> list[str]:
     return [story for story, _, _ in signature_index.find(connection, signature, since=since)]
+
+
+def test_a_story_of_a_clock_ahead_makes_no_other_expire(connection: apsw.Connection) -> None:
+    put(connection, {1: (1, 2, 3)}, now() + timedelta(days=730))
+    put(connection, {2: (1, 2, 3)}, now())
+    put(connection, {3: (1, 2, 3)}, now() - timedelta(days=29))
+    assert sorted(found(connection, (1, 2, 3), since=now() - timedelta(days=30))) == ["1", "2", "3"]
 
 
 def schema(connection: apsw.Connection) -> list[object]:
