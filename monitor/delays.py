@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 MAX_DELAYS = 100
 
 
+def delay_of_story(published_at: datetime | None, reached_at: datetime) -> timedelta | None:
+    """Returns the time from a story's publication until a step of the monitor.
+
+    Returns None without a date, with a date of no time of day (midnight UTC), and with a date in the future.
+    """
+    if published_at is None or published_at > reached_at or published_at.time() == datetime.min.time():
+        return None
+    return reached_at - published_at
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delays:
     """The last MAX_DELAYS delays in seconds, the newest last, of stories published at or after ``since``."""
@@ -27,13 +37,13 @@ class Delays:
     def with_stories(self, stories: Iterable[tuple[datetime | None, datetime]]) -> Delays:
         """Returns the delays with those of further stories, each given as (published at, reached at).
 
-        A story does not count without a date, with a date of no time of day (midnight UTC), with a date in the future,
-        and if it was published before ``since``: it had to wait for the monitor's start.
+        A story does not count without a `delay_of_story`, and if it was published before ``since``: it had to wait for
+        the monitor's start.
         """
         counted = [
-            int((reached - published).total_seconds())
+            int(delay.total_seconds())
             for published, reached in stories
-            if published is not None and self.since <= published <= reached and published.time() != datetime.min.time()
+            if (delay := delay_of_story(published, reached)) is not None and reached - delay >= self.since
         ]
         return replace(self, seconds=(*self.seconds, *counted)[-MAX_DELAYS:])
 

@@ -135,6 +135,7 @@ def test_a_visualization_aggregates_by_aggregatable_fields(saved: dict[str, Any]
             continue
         assert types[column["sourceField"]] in AGGREGATABLE_TYPES
         assert (column["operationType"] == "date_histogram") == (types[column["sourceField"]] == "date")
+        assert (column["operationType"] in {"median", "percentile"}) == (types[column["sourceField"]] == "double")
         if column["operationType"] == "terms":
             assert column["params"]["orderBy"]["columnId"] in columns
     assert saved["references"][0]["name"] == f"indexpattern-datasource-layer-{name}"
@@ -172,4 +173,6 @@ def test_the_dashboard_has_the_documented_panels_without_overlap() -> None:
         "Outlet health",
         "Coverage: what became of listed addresses",
         "Missed addresses",
+        "Delay from publication to stored",
+        "Delay from publication to mail",
     ]

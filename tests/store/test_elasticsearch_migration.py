@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.config.schema import StoreSettings
+from monitor.delays import delay_of_story
 from monitor.errors import StoreRefused
 from monitor.models import rfc3339
 from monitor.query import parse
@@ -99,6 +100,10 @@ def assert_migrated(store: ElasticsearchStore) -> None:
 
     assert [story.id for story in store.search(parse("partner AND Kazan"), now=NOON).stories] == [FIRST]
     assert [story.version for story in store.history(FIRST)] == [1, 2]
+    (first,) = store.stories([FIRST]).values()
+    delay = delay_of_story(first.published_at, first.first_seen_at)
+    stored = store.cluster.get_documents("stories", [FIRST])[FIRST].document
+    assert stored.get("minutes_to_stored") == (delay / MINUTE if delay else None)
     assert [(hit.story, hit.version) for hit in store.hits("bank")] == [(FIRST, 2), (FIRST, 1)]
     assert [entry.attempts for entry in store.due_entries("Outlet", now=NOON, limit=10)] == [1]
     assert [rejected.index for rejected in store.dead_letters.list_dead_letters()] == [store.cluster.alias("stories")]

@@ -26,6 +26,7 @@ from monitor.models import (
 )
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.leases import Leases
 from monitor.store.protocol import StoryHistory
 from servers import elasticsearch_node, missing
@@ -349,6 +350,28 @@ def test_a_read_only_index_makes_the_store_unavailable(store: ElasticsearchStore
 
 
 # ---- several processes
+
+
+def test_delays_from_publication_are_fields_of_stories_and_hits(store: ElasticsearchStore) -> None:
+    """Of a story with a time of publication, and of its hit once the mail is accepted; Kibana shows them."""
+    timed, dated = NOON - 30 * MINUTE, NOON.replace(hour=0)
+    for number, published_at in enumerate((timed, timed, dated), start=700):
+        commit = page_commit(number, published_at=published_at, first_seen_at=NOON - 20 * MINUTE)
+        (matched,) = commit.hits
+        store.commit([replace(commit, hits=(replace(matched, published_at=published_at),))])
+    claimed = store.claim(["email"], holder="one", now=NOON, term=MINUTE)
+    store.mark_sent([each for each in claimed if int(each.story, 16) in {700, 702}], now=NOON)
+
+    def delays(kind: str, field: str, ids: list[str]) -> list[float | None]:
+        stored = store.cluster.get_documents(kind, ids, fields=(field,))
+        return [stored[each].document.get(field) for each in ids]
+
+    names = [f"{number:032x}" for number in (700, 701, 702)]
+    assert delays("stories", "minutes_to_stored", names) == [10.0, 10.0, None]
+    hits = [document_id("bank", name, 1) for name in names]
+    assert delays("hits", "minutes_to_mail", hits) == [30.0, None, None]
+    assert {each.story for each in store.hits("bank")} >= set(names)
+    assert list(store.stories(names)) == names
 
 
 def test_each_outlet_is_leased_by_one_of_several_processes(settings: StoreSettings) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from monitor.delays import delay_of_story
 from monitor.models import (
     Candidate,
     Disposition,
@@ -27,7 +28,8 @@ from monitor.store.protocol import OutboxRecord, UrlAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INDEX_ONLY_FIELDS = ("date", "bands", "signature")  # fields of a story's document that `Story` does not have
+# Fields of a story's document that `Story` does not have.
+INDEX_ONLY_FIELDS = ("date", "minutes_to_stored", "bands", "signature")
 
 
 def document_id(*parts: object) -> str:
@@ -41,9 +43,10 @@ def time_within_query(field: str, *, after: datetime, until: datetime) -> Json:
 
 
 def story_document(model: Story, signature: Sequence[int]) -> Json:
-    """Returns the document of a story, with its sort time ``date``, its signature and the bands of the signature."""
+    """Returns the document of a story, with its sort time ``date``, its delay, its signature and the bands of that."""
     document = model.to_json()
     document["date"] = rfc3339(model.published_at or model.first_seen_at)
+    document |= delay_fields("minutes_to_stored", document, reached_at=model.first_seen_at)
     if signature:
         from monitor.similarity import bands
 
@@ -52,12 +55,20 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
     return document
 
 
+def delay_fields(name: str, document: Json, *, reached_at: datetime) -> Json:
+    """Returns a field with the minutes from ``published_at`` of the document; empty if they are not known."""
+    published_at = document.get("published_at")
+    delay = delay_of_story(from_rfc3339(published_at) if published_at else None, reached_at)
+    return {name: delay / timedelta(minutes=1)} if delay is not None else {}
+
+
 def hit_document(model: Hit) -> Json:
     return _json_document(asdict(model))
 
 
 def read_hit(document: Json) -> Hit:
-    return Hit(**_parse_time_fields(document, "matched_at", "published_at"))
+    fields = {name: value for name, value in document.items() if name != "minutes_to_mail"}
+    return Hit(**_parse_time_fields(fields, "matched_at", "published_at"))
 
 
 def frontier_entry_document(model: FrontierEntry) -> Json:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from elasticsearch import ApiError
 
 from monitor.errors import StoreRefused
+from monitor.models import from_rfc3339
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.client import nested_value, not_elasticsearch_error, translated_errors
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
-from monitor.store.elasticsearch.documents import document_id
+from monitor.store.elasticsearch.documents import delay_fields, document_id
 
 if TYPE_CHECKING:
     from monitor.models import Json
@@ -37,6 +38,13 @@ WriteTransform: TypeAlias = Callable[[DocumentWrite], DocumentWrite]
 def _rename_keys(document: Json, names: dict[str, str]) -> Json:
     """Returns a copy with the keys of ``names`` renamed to their values."""
     return {names.get(name, name): value for name, value in document.items()}
+
+
+def _transform_story_from_1(write: DocumentWrite) -> DocumentWrite:
+    """Adds the delay from publication to the first sight of the story."""
+    first_seen_at = from_rfc3339(write.document["first_seen_at"])
+    delay = delay_fields("minutes_to_stored", write.document, reached_at=first_seen_at)
+    return replace(write, document={**write.document, **delay})
 
 
 def _transform_outlet_from_1(write: DocumentWrite) -> DocumentWrite:
@@ -89,6 +97,7 @@ def _transform_setting_from_1(write: DocumentWrite) -> DocumentWrite:
 #: Transforms of a document from a mapping version to the next one, by kind and older version.  Documents need no change
 #: between two versions without an entry.
 TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
+    "stories": {1: _transform_story_from_1},
     "outlets": {1: _transform_outlet_from_1},
     "outbox": {1: _transform_outbox_from_1, 2: _transform_outbox_from_2},
     "urls": {1: _transform_url_from_1},

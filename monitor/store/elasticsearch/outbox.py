@@ -136,11 +136,23 @@ class Outbox:
         return claimed
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
-        """See `Store.mark_sent`.  Also marks notifications that another process has claimed meanwhile."""
+        """See `Store.mark_sent`.  Also marks notifications that another process has claimed meanwhile, and the hits."""
         sent = {"sent_at": rfc3339(now), "holder": None, "claimed_until": None}
         ids = [document_id(*notification.key) for notification in notifications]
+        hits = self._cluster.get_documents(
+            "hits",
+            [document_id(each.alert, each.story, each.version) for each in notifications],
+            fields=("published_at",),
+        )
         self._cluster.write_documents(
-            [DocumentWrite(kind="outbox", id=name, document=sent, op="update") for name in ids]
+            [
+                *(DocumentWrite(kind="outbox", id=name, document=sent, op="update") for name in ids),
+                *(
+                    DocumentWrite(kind="hits", id=name, document=delay, op="update")
+                    for name, stored in hits.items()
+                    if (delay := documents.delay_fields("minutes_to_mail", stored.document, reached_at=now))
+                ),
+            ]
         )
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:

@@ -26,6 +26,7 @@ KEYWORD_MAPPING: Final[Json] = {"type": "keyword", "ignore_above": MAX_KEYWORD_C
 DISPLAY_ONLY_MAPPING: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}
 DATE_MAPPING: Final[Json] = {"type": "date"}
 LONG_MAPPING: Final[Json] = {"type": "long"}
+MINUTES_MAPPING: Final[Json] = {"type": "double"}
 UNINDEXED_OBJECT_MAPPING: Final[Json] = {"type": "object", "enabled": False}  # stored, not parsed or searchable
 
 STORY_PROPERTIES: Final[Json] = {
@@ -53,6 +54,7 @@ STORY_PROPERTIES: Final[Json] = {
     "extraction": {"properties": {"method": KEYWORD_MAPPING, "flags": KEYWORD_MAPPING}},
     # Fields for searching and sorting, which `Story` does not have:
     "date": DATE_MAPPING,  # published_at, or first_seen_at if published_at is unknown; sorts search results
+    "minutes_to_stored": MINUTES_MAPPING,  # from publication to first_seen_at, see `monitor.delays`
     # Of the signature; near-duplicate lookup finds stories that share a band.
     "bands": {"type": "keyword", "doc_values": False},
     "signature": UNINDEXED_OBJECT_MAPPING,
@@ -72,6 +74,7 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
         "published_at": DATE_MAPPING,
         "language": VALUE_MAPPING,
         "context": {"type": "text"},
+        "minutes_to_mail": MINUTES_MAPPING,  # from publication to the accepted message; `Hit` does not have it
     },
     "urls": {
         "id": KEYWORD_MAPPING,
@@ -143,6 +146,8 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
 ANALYZED_KINDS: Final = ("stories", "hits")  # kinds whose index templates need ANALYSIS_SETTINGS
 MAPPING_VERSIONS: Final[dict[str, int]] = {
     **dict.fromkeys(PROPERTIES_BY_KIND, 1),
+    "stories": 2,
+    "hits": 2,
     "outlets": 2,
     "outbox": 3,
     "settings": 2,
