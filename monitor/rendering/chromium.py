@@ -349,10 +349,11 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         )
 
         async def intercept(route: Route, intercepted: Request) -> None:
-            with contextlib.suppress(
-                PlaywrightError
-            ):  # the page was closed or its browser died; else a logged traceback
+            with contextlib.suppress(PlaywrightError):  # the page was closed or its browser died; else a traceback
                 await handle(route, intercepted)
+            # Playwright's task for the request waits, even after the driver's death, until the route is handled.
+            with contextlib.suppress(PlaywrightError):  # it was handled, as usual
+                await route.fallback()
 
         return intercept
 

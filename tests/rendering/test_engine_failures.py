@@ -32,6 +32,8 @@ from rendering.test_engines import crawl_settings, outlet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from playwright.async_api import Request
+
     from crawl.engine import Engine
     from monitor.models import Page
     from servers.splash import Splash
@@ -183,6 +185,32 @@ def test_no_page_is_lost_when_the_chromium_driver_is_killed(
 
 
 @pytest.mark.chromium
+def test_a_driver_that_dies_before_a_request_is_sent_leaves_no_task(
+    engine: Engine, site: Site, chromium_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Playwright's task for an intercepted request ends although the driver can no longer continue the request."""
+    is_blocked, kills, tasks = chromium._is_blocked_request, [], []
+
+    def kill_driver_once(request: Request) -> bool:
+        if not kills:
+            kills.extend(pids_of("run-driver"))
+            os.kill(kills[0], signal.SIGKILL)
+        return is_blocked(request)
+
+    async def fetch(fetcher: Any) -> Page:
+        page: Page = await fetcher.fetch_page(outlet(site, "playwright", "0"), f"{site.url}0")
+        tasks.extend(asyncio.all_tasks())
+        return page
+
+    monkeypatch.setattr(chromium, "_is_blocked_request", kill_driver_once)
+    site.put("/0", pages.late(300))
+    page: Page = engine.with_fetcher(fetch, crawl_settings(chromium=chromium_path))
+    assert pages.PARAGRAPHS[-1] in page.body.decode()
+    assert kills
+    assert not [task for task in tasks if "_on_route" in repr(task)]
+
+
+@pytest.mark.chromium
 def test_a_driver_that_is_killed_as_it_starts_is_started_again(engine: Engine, site: Site, chromium_path: str) -> None:
     def kill() -> None:
         deadline = time.monotonic() + 30
@@ -212,20 +240,23 @@ def test_a_browser_that_opens_no_pages_is_replaced(engine: Engine, site: Site, c
 
 
 def test_a_request_of_a_dead_browser_logs_no_traceback() -> None:
-    """Playwright logs what a handler of requests raises."""
+    """Playwright logs what a handler of requests raises, and waits until the request is handled."""
+    calls = []
 
     class Handler:
         _crawler = SimpleNamespace(spider=None)
 
         def _make_request_handler(self, **_: object) -> Any:
-            async def handle(*_: object) -> None:
-                raise PlaywrightError("Target page, context or browser has been closed")
+            return fail
 
-            return handle
+    async def fail(*_: object) -> None:
+        calls.append("call")
+        raise PlaywrightError("Target page, context or browser has been closed")
 
     request = SimpleNamespace(url="https://a.example/")
     intercept = chromium.ChromiumHandler._request_interceptor(Handler(), request, "A/0")  # type: ignore[arg-type]
-    asyncio.run(intercept(None, None))
+    asyncio.run(intercept(SimpleNamespace(fallback=fail), None))
+    assert calls == ["call", "call"]
 
 
 @pytest.mark.chromium
