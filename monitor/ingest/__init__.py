@@ -157,8 +157,10 @@ class Ingest:
         first_page, first = await reader.read_from_first_page(page, article)
         canonical_page, canonical, claiming = await self._read_canonical(outlet, entry, first_page, first, reader)
         read = await reader.read_all_pages(canonical_page, canonical)
-        own_ids = {story_id(url) for url in (page.url, *claiming)} - {story_id(canonical_page.url)}
-        return replace(read, further_ids=tuple({*read.further_ids, *own_ids}))
+        own_ids = {story_id(url) for url in (page.url, *claiming)}
+        if canonical_page.url != page.url:
+            own_ids.add(entry.id)  # of a redirect to ``page``: the story is rechecked at its canonical URL
+        return replace(read, further_ids=tuple({*read.further_ids, *own_ids} - {story_id(canonical_page.url)}))
 
     async def _read_canonical(
         self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article, reader: ArticleReader
