@@ -9,6 +9,7 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from hypothesis import settings as hypothesis_settings
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import StoreSettings
     from monitor.store import Store
+
+# The machines are shared and stall at times, so no example may fail because it took long.
+hypothesis.settings.register_profile(
+    "no-time-limits", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("no-time-limits")
 
 
 # Examples have no time limit: a busy machine would exceed it at random.

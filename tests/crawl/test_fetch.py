@@ -336,18 +336,19 @@ def test_crawl_delay_is_obeyed(engine: Engine, site: Site) -> None:
 
 
 def test_outlets_that_share_a_host_use_the_longest_delay(engine: Engine, site: Site) -> None:
-    slow, quick = (Outlet(name=f"{delay}", url=site.url, delay=f"{delay}s") for delay in (0.4, 0))
-    urls = [site.put(f"/p{index}", b"<p>a") for index in range(4)]
+    slow, quick = (Outlet(name=f"{delay}", url=site.url, delay=f"{delay}s") for delay in (1, 0))
+    urls = [site.put(f"/p{index}", b"<p>a") for index in range(3)]
 
     async def work(fetcher: Any) -> None:
         import asyncio
 
         await fetcher.fetch_page(slow, site.put("/caches-robots-txt", b"<p>a"))
-        pages = [fetcher.fetch_page(slow if index < 3 else quick, url) for index, url in enumerate(urls)]
+        pages = [fetcher.fetch_page(slow if index < 2 else quick, url) for index, url in enumerate(urls)]
         await asyncio.gather(*pages)
 
     engine.with_fetcher(work)
-    assert all(second - first > 0.35 for first, second in pairwise(request_times(site, "/p")))
+    # Far less than the delay, because a busy machine records a request late; without the delay it is nearly nothing.
+    assert all(second - first > 0.3 for first, second in pairwise(request_times(site, "/p")))
 
 
 def test_a_long_crawl_delay_is_shortened() -> None:
