@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from servers import elasticsearch_node, missing
 
@@ -27,11 +26,6 @@ hypothesis.settings.register_profile(
     "no-time-limits", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("no-time-limits")
-
-
-# Examples have no time limit: a busy machine would exceed it at random.
-hypothesis_settings.register_profile("monitor", deadline=None)
-hypothesis_settings.load_profile("monitor")
 
 
 @pytest.fixture
