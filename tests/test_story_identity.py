@@ -78,6 +78,18 @@ def test_each_page_that_claims_the_next_storys_address_keeps_its_own() -> None:
     assert {story.version for story in room.stories()} == {1}
 
 
+@pytest.mark.parametrize("listed", [["/a", "/d"], ["/d", "/a"]])
+def test_pages_that_claim_each_other_through_redirects_are_one_story(listed: list[str]) -> None:
+    """The claims of /a and /d lead over /b and /c, which redirect to them."""
+    room = Newsroom()
+    first = room.put("/a", prose("one"), title="One", canonical="/b")
+    last = room.put("/d", prose("one"), title="One more", canonical="/c")
+    room.pages[f"{HOST}/b"] = WebPage(moved_to=last)
+    room.pages[f"{HOST}/c"] = WebPage(moved_to=first)
+    room.read(*listed)
+    assert [(story.url, story.title) for story in room.stories()] == [(first, "One")]
+
+
 def test_a_canonical_url_that_cannot_be_read_is_not_believed() -> None:
     room = Newsroom()
     room.put("/b", canonical="/gone")

@@ -178,9 +178,8 @@ class Ingest:
             ids = [story_id(each.url) for each, _ in followed]
             if claimed is None or story_id(claimed) == ids[-1]:
                 break
-            if story_id(claimed) in ids:  # the pages claim each other: any order must choose the same one
-                page, article = min(followed[ids.index(story_id(claimed)) :], key=lambda each: each[0].url)
-                followed.append((page, replace(article, canonical_url=None)))
+            if story_id(claimed) in ids:
+                followed.append(_chosen_of_circle(followed[ids.index(story_id(claimed)) :]))
                 break
             if entry.story is not None or self.publishers.is_of_another(outlet, claimed):
                 followed[-1] = page, replace(article, canonical_url=None)
@@ -190,6 +189,9 @@ class Ingest:
             canonical = await self._read_claimed(outlet, entry, page, article, reader)
             if canonical is None:
                 followed[-1] = page, replace(article, canonical_url=None)
+                break
+            if (landed_id := story_id(canonical[0].url)) in ids:  # through a redirect
+                followed.append(_chosen_of_circle(followed[ids.index(landed_id) :]))
                 break
             followed.append(canonical)
         page, article = followed[-1]
@@ -449,6 +451,12 @@ class Ingest:
         """Stores a frontier entry but no story; returns ``outcome`` with the time of the next fetch."""
         await self.commits.commit(PageCommit(entry=entry, outcome=outcome))
         return replace(outcome, next_at=entry.next_at)
+
+
+def _chosen_of_circle(claiming: list[tuple[Page, Article]]) -> tuple[Page, Article]:
+    """Returns one of the pages that claim each other, without its claim; wherever the circle begins, the same one."""
+    page, article = min(claiming, key=lambda each: each[0].url)
+    return page, replace(article, canonical_url=None)
 
 
 def _is_new_near_duplicate(commit: PageCommit) -> bool:
