@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
+from monitor.extract.call_pipe import receive_call
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -53,8 +55,11 @@ def serve(connection: Connection, memory_bytes: int) -> None:
     try:
         connection.send("")
         while True:
-            function, args = connection.recv()
-            _send_result(connection, _call(function, args))
+            function, args = receive_call(connection)
+            result = _call(function, args)
+            del args  # the result may be large too
+            _send_result(connection, result)
+            del result
     except (EOFError, OSError):  # the crawling process has closed the pipe
         return
 

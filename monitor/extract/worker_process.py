@@ -13,6 +13,7 @@ from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from monitor.extract import worker
+from monitor.extract.call_pipe import send_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,11 +101,12 @@ class WorkerProcess:
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], *, timeout_seconds: float) -> worker.CallResult:
         """Runs ``function(*args)`` in the worker and returns its result or failure.
 
-        Raises CallTimeout after ``timeout_seconds``, and WorkerDied if the process ends.
+        Raises CallTimeout after ``timeout_seconds``, and WorkerDied if the process ends.  After these and any other
+        exception the worker must be replaced.
         """
         self.call_count += 1
         try:
-            self._connection.send((function, args))
+            send_call(self._connection, (function, args))
             if not self._connection.poll(timeout_seconds):
                 raise CallTimeout
             result: worker.CallResult = self._connection.recv()
