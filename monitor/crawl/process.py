@@ -23,6 +23,7 @@ from monitor.crawl.report import CrawlReport
 from monitor.crawl.shutdown import StopSignals
 from monitor.errors import ConfigError, MonitorError
 from monitor.heartbeat import Heartbeat
+from monitor.malloc import return_freed_blocks
 from monitor.models import now
 from monitor.temporary_files import use_own_directory
 
@@ -212,6 +213,7 @@ def _new_crawler_process() -> AsyncCrawlerProcess:
     """Returns a Scrapy process with the monitor's settings; Scrapy itself logs only errors."""
     from scrapy.crawler import AsyncCrawlerProcess
 
+    return_freed_blocks()
     settings = Settings()
     settings.setmodule("monitor.crawl.settings", priority="project")
     settings.set("LOG_INSTALL_ROOT_HANDLER", False, priority="cmdline")
