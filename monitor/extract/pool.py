@@ -73,11 +73,13 @@ class Extractor:
         exception.  Raises WorkersUnavailable if no worker can be started, which is not the page's fault.
         """
         self.start()
-        future = self._pool.submit(
-            worker.extract_article, page, options, timeout_seconds=self.timeout_seconds, owner=outlet
-        )
         try:
-            result = await asyncio.wrap_future(future)
+            # No variable holds the future: with an exception, it would form a cycle that keeps the page in memory.
+            result = await asyncio.wrap_future(
+                self._pool.submit(
+                    worker.extract_article, page, options, timeout_seconds=self.timeout_seconds, owner=outlet
+                )
+            )
         except CallTimeout as error:
             raise ExtractionError(
                 f"{page.url}: extraction took longer than {self.timeout_seconds:g} s",

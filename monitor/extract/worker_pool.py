@@ -147,7 +147,7 @@ class WorkerPool:
             result = worker.call(call.function, call.args, timeout_seconds=call.timeout_seconds)
         except CallTimeout as error:
             self._calls.end(taken, is_harmful=True)
-            call.future.set_exception(error)
+            _fail(call, error)
             return False
         except WorkerDied as error:
             if not self._closing.is_set() and call.attempts < MAX_ATTEMPTS_PER_CALL:
@@ -156,11 +156,11 @@ class WorkerPool:
                 return False
             self._calls.end(taken, is_harmful=True)
             is_closing = self._closing.is_set()
-            call.future.set_exception(WorkersUnavailable(self._unavailable_message()) if is_closing else error)
+            _fail(call, WorkersUnavailable(self._unavailable_message()) if is_closing else error)
             return False
         except Exception as error:  # noqa: BLE001  the result cannot be unpickled; its caller gets the exception
             self._calls.end(taken)
-            call.future.set_exception(error)
+            _fail(call, error)
             return False
         self._calls.end(taken)
         call.future.set_result(result)
@@ -225,3 +225,8 @@ class WorkerPool:
     def _unavailable_message(self) -> str:
         reason = self.problem or "the process ends"
         return f"no extraction worker can be started: {reason}"
+
+
+def _fail(call: _Call, error: Exception) -> None:
+    """Ends the call with the error, whose traceback would keep the call's page in memory."""
+    call.future.set_exception(error.with_traceback(None))
