@@ -1,4 +1,4 @@
-"""Bounds the bytes of page bodies that a process holds: a page waits before its request until there is room for it.
+"""Bounds the bytes of bodies that a process holds: a page or source waits before its request until it has room.
 
 Nothing waits while it holds room: a `PageRoom` gives back what it has before it asks for more.
 """
@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SMALL_PAGE_BYTES = 750_000  # for which a page of an unknown outlet has room; nine of ten pages have a third of it
 SMALL_PAGES_WAITING_BYTES = 16_000_000  # of small pages that wait for extraction, beside those being requested
 LARGE_PAGES_BYTES = 40_000_000  # of all pages above SMALL_PAGE_BYTES together
 MAX_OUTLET_SHARE = 0.5  # of the large pages' bytes that one outlet may use
+MAX_LEARNED_SIZES = 10_000  # of outlets' pages and of sources; the oldest are forgotten
 END_CHECK_SECONDS = 1.0  # between two checks whether a page that waits must give up
 
 
@@ -72,7 +73,9 @@ class _Pool:
 
 
 class PageBudget:
-    """The room for page bodies of a process.  Small pages, of which each request gets one, and large ones are apart."""
+    """The room for the bodies of a process: for small ones, of which each request gets one, for large ones, and for one
+    at a time that is larger than any page.
+    """
 
     def __init__(self, *, max_page_bytes: int, concurrency: int) -> None:
         self.max_page_bytes = max_page_bytes  # `crawl.max_size`
@@ -80,40 +83,62 @@ class PageBudget:
         small = concurrency * self._small_page_bytes + SMALL_PAGES_WAITING_BYTES
         self._small = _Pool(size=small, outlet_size=small)
         self._large = _Pool(size=LARGE_PAGES_BYTES, outlet_size=int(LARGE_PAGES_BYTES * MAX_OUTLET_SHARE))
-        self._expected_by_outlet: dict[str, int] = {}
+        self._largest = _Pool(size=0, outlet_size=0)  # each body in it is alone
+        self._expected: dict[tuple[str, str], int] = {}
 
-    def expected_bytes(self, outlet: str) -> int:
-        """Returns the bytes for which the outlet's next page needs room, judging by the sizes of its last ones."""
-        return self._expected_by_outlet.get(outlet, self._small_page_bytes)
+    def expected_bytes(self, outlet: str, source: str = "") -> int:
+        """Returns the bytes for which the outlet's next page, or its source, needs room, judging by the last ones."""
+        return self._expected.get((outlet, source), self._small_page_bytes)
 
-    def learn(self, outlet: str, size: int) -> None:
-        """Learns the size of a page of the outlet."""
-        expected = int(max(1.5 * size, 0.9 * self.expected_bytes(outlet)))
+    def learn(self, outlet: str, size: int, source: str = "", *, largest: int | None = None) -> None:
+        """Learns the size of a page of the outlet, or of its source; no body has more than ``largest`` bytes."""
+        expected = int(max(1.5 * size, 0.9 * self.expected_bytes(outlet, source)))
+        self._expected.pop((outlet, source), None)
         if expected > self._small_page_bytes:
-            self._expected_by_outlet[outlet] = min(expected, self.max_page_bytes)
-        else:
-            self._expected_by_outlet.pop(outlet, None)
+            self._expected[outlet, source] = min(expected, largest or self.max_page_bytes)
+            if len(self._expected) > MAX_LEARNED_SIZES:
+                del self._expected[next(iter(self._expected))]
 
     @property
     def used_bytes(self) -> int:
-        return self._small.used + self._large.used
+        return self._small.used + self._large.used + self._largest.used
 
-    def room_for(self, outlet: str) -> PageRoom:
-        """Returns the room of one page of the outlet, at first none."""
-        return PageRoom(self, outlet)
+    def room_for(self, outlet: str, source: str = "", *, largest: int | None = None) -> PageRoom:
+        """Returns the room of one page of the outlet, or of the source with this URL; at first none.
+
+        ``largest`` is the size limit of the body (default: that of pages), at least that of pages.
+        """
+        return PageRoom(self, outlet, source, largest or self.max_page_bytes)
 
     def pool_of(self, size: int) -> _Pool:
-        return self._small if size <= self._small_page_bytes else self._large
+        if size <= self._small_page_bytes:
+            return self._small
+        return self._large if size <= self.max_page_bytes else self._largest
 
 
 class PageRoom:
-    """The room for the page that one task fetches and extracts, and then for further pages of the same article."""
+    """The room for the source or page that one task fetches, and then for further pages of the same article."""
 
-    def __init__(self, budget: PageBudget, outlet: str) -> None:
+    def __init__(self, budget: PageBudget, outlet: str, source: str, largest: int) -> None:
         self._budget = budget
         self._outlet = outlet
+        self._source = source
+        self._largest = largest
         self._pool: _Pool | None = None
         self._size = 0
+
+    def sizes(self) -> Iterator[int]:
+        """Yields the sizes with which to request the body, one after the other, until it fits."""
+        size = self._budget.expected_bytes(self._outlet, self._source)
+        while True:
+            yield size
+            if size >= self._largest:
+                return
+            size = self._budget.max_page_bytes if size < self._budget.max_page_bytes else self._largest
+            self._learn(size)
+
+    def _learn(self, size: int) -> None:
+        self._budget.learn(self._outlet, size, self._source, largest=self._largest)
 
     async def reserve(self, size: int, *, must_end: Callable[[], bool] = lambda: False) -> bool:
         """Waits for room for ``size`` bytes, without any meanwhile.  Returns False if ``must_end`` comes true first."""
@@ -145,12 +170,16 @@ class PageRoom:
         return request.granted.done()
 
     def fill(self, size: int) -> None:
-        """Keeps as much room as the complete body needs, which may be more than was reserved for a rendered page."""
-        self._budget.learn(self._outlet, size)
+        """Keeps as much room as the complete body needs; a body larger than its room takes that of large ones."""
+        self._learn(size)
         if self._pool is not None:
-            self._pool.add(self._outlet, size - self._size)
+            previous = self._pool
+            previous.add(self._outlet, -self._size)
+            if size > self._size:
+                self._pool = self._budget.pool_of(size)
+            self._pool.add(self._outlet, size)
             self._size = size
-            self._pool.grant()
+            previous.grant()
 
     def release(self) -> None:
         """Gives all room back: the body is no longer held."""

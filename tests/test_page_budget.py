@@ -101,6 +101,46 @@ def test_a_page_larger_than_all_room_passes_alone() -> None:
     asyncio.run(main())
 
 
+def test_bodies_larger_than_pages_pass_one_at_a_time() -> None:
+    """They take no room of the pages, which do not wait for them."""
+
+    async def main() -> None:
+        pages = budget()
+        largest = await reserved(pages.room_for("a", "map.xml", largest=50 * MB), 50 * MB)
+        waiting = await settled(pages.room_for("b", "map.xml", largest=50 * MB).reserve(50 * MB))
+        assert not waiting.done()
+        assert await asyncio.wait_for(pages.room_for("c").reserve(10 * MB), 1)
+        largest.release()
+        assert await waiting
+
+    asyncio.run(main())
+
+
+def test_a_body_larger_than_its_room_takes_that_of_large_ones() -> None:
+    async def main() -> None:
+        pages = budget(concurrency=1)
+        rooms = [await reserved(pages.room_for(f"outlet {number}"), SMALL_PAGE_BYTES) for number in range(20)]
+        for room in rooms[:4]:
+            room.fill(10 * MB)
+        assert pages.used_bytes == 16 * SMALL_PAGE_BYTES + LARGE_PAGES_BYTES
+        assert await asyncio.wait_for(pages.room_for("small").reserve(SMALL_PAGE_BYTES), 1)
+        large = await settled(pages.room_for("large").reserve(MB))
+        assert not large.done()
+        rooms[0].release()
+        assert await large
+
+    asyncio.run(main())
+
+
+def test_a_body_that_does_not_fit_is_requested_with_the_next_size() -> None:
+    pages = budget()
+    assert list(pages.room_for("a").sizes()) == [SMALL_PAGE_BYTES, 10 * MB]
+    assert list(pages.room_for("a").sizes()) == [10 * MB], "it is learned"
+    sitemap = pages.room_for("a", "map.xml", largest=50 * MB)
+    assert list(sitemap.sizes()) == [SMALL_PAGE_BYTES, 10 * MB, 50 * MB]
+    assert list(sitemap.sizes()) == [50 * MB]
+
+
 def test_a_page_gives_its_room_back_before_it_waits_for_more() -> None:
     async def main() -> None:
         pages = budget()

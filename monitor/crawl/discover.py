@@ -11,6 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from monitor.crawl.budgeted_fetch import fetched_source
 from monitor.crawl.document_parsers import parse_document
 from monitor.crawl.sources import Source, SourceResult, read_source
 from monitor.discovery import autodiscovery
@@ -82,23 +83,25 @@ async def discover_sources(
     hints, own_feed = autodiscovery.DiscoveryHints(), known_feeds
     announced_sitemaps = await fetcher.robots_sitemaps(outlet)
     try:
-        result = await fetcher.fetch_source(outlet, outlet.url)
-        if result.page is not None:
-            if is_feed(result.page.body):
-                own_feed = (outlet.url,)
-            hints = await parse_document(
-                outlet.name,
-                autodiscovery.discovery_hints,
-                result.page.body,
-                url=result.page.url,
-                outlet=outlet,
-                robots=announced_sitemaps,
-                link_headers=result.link_headers,
-                charset=result.page.encoding,
-            )
+        async with fetched_source(fetcher, outlet, outlet.url) as result:
+            if result.page is not None:
+                if is_feed(result.page.body):
+                    own_feed = (outlet.url,)
+                hints = await parse_document(
+                    outlet.name,
+                    autodiscovery.discovery_hints,
+                    result.page.body,
+                    url=result.page.url,
+                    outlet=outlet,
+                    robots=announced_sitemaps,
+                    link_headers=result.link_headers,
+                    charset=result.page.encoding,
+                )
+        del result  # its body
     except FetchError as error:
         if error.kind in OWN_OUTAGE_KINDS:
             raise
+        error.__traceback__ = error.__cause__ = error.__context__ = None  # their frames hold the body
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
     common = autodiscovery.common_source_urls(outlet.url)
     probe = partial(_probe_sources, outlet=outlet, fetcher=fetcher, since=since, deadline=deadline)

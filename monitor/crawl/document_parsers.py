@@ -29,12 +29,6 @@ MAX_PARSER_MEMORY_GROWTH_BYTES = 450_000_000  # address space that a process may
 DOCUMENTS_PER_PARSER = 2000  # then the process is replaced, because lxml leaks memory
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerPool] = WeakKeyDictionary()
-_download_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-
-
-def download_lock() -> asyncio.Lock:
-    """Returns the lock of the running event loop to hold while a source above `crawl.max_size` is in memory."""
-    return _download_locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 async def parse_document(outlet: str, parse: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -43,9 +37,12 @@ async def parse_document(outlet: str, parse: Callable[P, T], /, *args: P.args, *
     ``outlet`` names the outlet whose share of the processes counts.  Raises FetchError: that of ``parse``, of kind
     TOO_LARGE if the document takes more time or memory than allowed, or NO_RESOURCES if no process can be started.
     """
-    future = _started_pool().submit(_parse, parse, args, kwargs, timeout_seconds=PARSE_TIMEOUT_SECONDS, owner=outlet)
+    pool = _started_pool()
     try:
-        result = await asyncio.wrap_future(future)
+        # No variable holds the future: with an exception, it would form a cycle that keeps the document in memory.
+        result = await asyncio.wrap_future(
+            pool.submit(_parse, parse, args, kwargs, timeout_seconds=PARSE_TIMEOUT_SECONDS, owner=outlet)
+        )
     except CallTimeout as error:
         message = f"parsing it takes longer than {PARSE_TIMEOUT_SECONDS:g} s"
         raise FetchError(message, kind=FailureKind.TOO_LARGE) from error

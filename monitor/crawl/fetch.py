@@ -14,7 +14,6 @@ from monitor.crawl.media_filter import EXPECTS_TEXT_META_KEY
 from monitor.crawl.outlet_sessions import OutletSessions
 from monitor.crawl.response_hints import parse_max_age, parse_retry_after
 from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsMiddleware
-from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.publishers import Publishers
 from monitor.discovery.url_rules import OutletScope, StoryScope
 from monitor.egress.address_guard import (
@@ -28,6 +27,7 @@ from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.failures import FailureKind
 from monitor.models import Page, now
+from monitor.page_budget import PageBudget
 from monitor.rendering import engine_choice
 from monitor.rendering.auto import EngineMemory
 from monitor.rendering.rendering import Rendering
@@ -63,8 +63,19 @@ class FetchResult:
 class Fetcher:
     """Fetches the pages and sources of outlets, each request with its outlet's delay, cookies and trusted hosts."""
 
-    def __init__(self, crawler: Crawler, settings: CrawlSettings, outlets: Sequence[Outlet] = ()) -> None:
-        """``outlets`` are the configured outlets, to whose pages an aggregator may link."""
+    def __init__(
+        self,
+        crawler: Crawler,
+        settings: CrawlSettings,
+        outlets: Sequence[Outlet] = (),
+        *,
+        page_budget: PageBudget | None = None,
+    ) -> None:
+        """``outlets`` are the configured outlets, to whose pages an aggregator may link.
+
+        ``page_budget`` is that of the process (default: a new one).
+        """
+        self.page_budget = page_budget or PageBudget(max_page_bytes=settings.max_size, concurrency=settings.concurrency)
         self._crawler = crawler
         self._settings = settings
         self.publishers = Publishers(outlets)
@@ -79,14 +90,15 @@ class Fetcher:
         etag: str | None = None,
         last_modified: str | None = None,
         engine: str = "none",
-        sitemap: bool = False,
+        max_bytes: int | None = None,
     ) -> FetchResult:
         """Fetches a feed, sitemap or section, on any site; ``page`` of the result is None after 304 Not Modified.
 
-        ``engine`` names the rendering engine of a section (default: no rendering).  ``sitemap`` raises the size limit.
-        Raises FetchError, of kind ENGINE_UNAVAILABLE when the engine is not available.
+        ``engine`` names the rendering engine of a section (default: no rendering).  ``max_bytes`` is the size limit
+        (default: `crawl.max_size`).  Raises FetchError, of kind TOO_LARGE for a larger source, ENGINE_UNAVAILABLE when
+        the engine is not available.
         """
-        meta = {"download_maxsize": MAX_UNPACKED_BYTES} if sitemap else {}
+        meta = {} if max_bytes is None else {"download_maxsize": max_bytes}
         try:
             return await self._fetch_url(outlet, url, etag, last_modified, meta, engine=engine)
         except RenderingUnavailable as error:
@@ -117,7 +129,7 @@ class Fetcher:
     ) -> Page | None:
         """Fetches a story's page with the engine that ``outlet.render`` names; returns None after 304 Not Modified.
 
-        ``max_bytes`` lowers the size limit of a page that no engine renders; a larger one raises kind TOO_LARGE.
+        ``max_bytes`` lowers the size limit, also of the rendered page; a larger one raises kind TOO_LARGE.
         With ``render: auto``, ``memory`` says which pages needed an engine in earlier polls.  Raises FetchError (also
         when a redirect leaves the outlet's site) and RenderingUnavailable when the engine is not available.
         """
@@ -145,7 +157,7 @@ class Fetcher:
         if engine != "none":  # an engine gives no ETag or Last-Modified, so no request is conditional
             etag = last_modified = None
         meta: dict[str, object] = {EXPECTS_TEXT_META_KEY: True}
-        if engine == "none" and max_bytes is not None:
+        if max_bytes is not None:
             meta["download_maxsize"] = max_bytes
         result = await self._fetch_url(
             outlet, url, etag, last_modified, meta, engine=engine, blames_foreign_hosts=outlet.is_aggregator

@@ -10,6 +10,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from monitor.crawl.budgeted_fetch import NoRoom, fetch_within
 from monitor.crawl.own_faults import own_fault_message
 from monitor.discovery.url_rules import host_and_port
 from monitor.errors import FetchError, RenderingUnavailable, WorkersUnavailable
@@ -36,10 +37,6 @@ log = logging.getLogger(__name__)
 PAGE_START_DEADLINE_SECONDS = 600.0
 MAX_CONCURRENT_PAGES_PER_OUTLET = 8  # pages that one poll fetches at a time
 UNCONDITIONAL_RECHECK_PERIOD = 3  # every third recheck of a story is unconditional: some servers send false 304s
-
-
-class _NoRoom(FetchError):
-    """The poll must end before there is room for the page, see `PageBudget`."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ class DuePages:
         ingest, backoff = self._context.service.ingest, self._backoff_of(_request_url(entry))
         try:
             page = await self._fetch_page(entry, room)
-        except _NoRoom:
+        except NoRoom:
             self._resting_pages += 1
             return None
         except FetchError as error:
@@ -208,32 +205,24 @@ class DuePages:
     async def _fetch_within_budget(
         self, room: PageRoom, url: str, *, etag: str | None = None, last_modified: str | None = None
     ) -> Page | None:
-        """Waits for room and fetches the page; requests a page that is larger than expected a second time.
+        """Fetches the page when there is room for it.  Raises NoRoom if the poll must end before."""
 
-        Raises _NoRoom, without a request, if the poll must end before there is room.
-        """
-        budget = self._context.service.page_budget
-        size = budget.expected_bytes(self._outlet.name)
-        while True:
-            if not await room.reserve(size, must_end=self._must_end):
-                raise _NoRoom("the poll sends no further requests", kind=FailureKind.CANCELLED)
-            try:
-                page = await self._context.fetcher.fetch_page(
-                    self._outlet,
-                    url,
-                    etag=etag,
-                    last_modified=last_modified,
-                    memory=self._traits.rendering,
-                    max_bytes=size,
-                )
-            except FetchError as error:
-                if error.kind is not FailureKind.TOO_LARGE or size >= budget.max_page_bytes:
-                    raise
-                size = budget.max_page_bytes
-                budget.learn(self._outlet.name, size)
-            else:
-                room.fill(len(page.body) if page is not None else 0)
-                return page
+        async def fetch(max_bytes: int) -> Page | None:
+            return await self._context.fetcher.fetch_page(
+                self._outlet,
+                url,
+                etag=etag,
+                last_modified=last_modified,
+                memory=self._traits.rendering,
+                max_bytes=max_bytes,
+            )
+
+        page = await fetch_within(room, fetch, must_end=self._must_end)
+        if page is None:
+            room.release()
+        else:
+            room.fill(len(page.body))
+        return page
 
     async def _fetch_linked_page(self, url: str, room: PageRoom) -> Page:
         """Fetches a page that a page of the same article names.  Raises FetchError, also when the poll must end."""

@@ -109,7 +109,7 @@ class OutletScheduler:
         Exceptions end the polling, are logged and go into ``report.errors``.
         """
         started_at = monotonic()
-        fetcher = Fetcher(crawler, self.config.crawl, self.config.outlets)
+        fetcher = Fetcher(crawler, self.config.crawl, self.config.outlets, page_budget=self.service.page_budget)
         if self._continuous and self.config.crawl.callback:
             self._subscriber = Subscriber(self.service, fetcher, self.config.crawl.callback)
         context = PollContext(

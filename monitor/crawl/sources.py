@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from monitor.crawl.document_parsers import download_lock, parse_document
+from monitor.crawl.budgeted_fetch import fetched_source
+from monitor.crawl.document_parsers import parse_document
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.discovery import feed, section, sitemap
 from monitor.discovery.document_kind import document_kind
 from monitor.discovery.feed_links import absolute_url, links_of_relation
 from monitor.discovery.hubs import topic_url
-from monitor.discovery.markup import decompress_gzip
+from monitor.discovery.markup import MAX_UNPACKED_BYTES, decompress_gzip
 from monitor.discovery.skip_reasons import SkipReason
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config.schema import Outlet
-    from monitor.crawl.fetch import Fetcher
+    from monitor.crawl.fetch import Fetcher, FetchResult
     from monitor.discovery.parsed_source import ParsedSource
     from monitor.models import Page
 
@@ -110,29 +109,22 @@ async def read_source(
         state = states.get(source.url) or SourceState(kind=source.kind)
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
         etag, last_modified = _validators(state) if engine == "none" else (None, None)
-        fetch = partial(fetcher.fetch_source, outlet, source.url, etag=etag, last_modified=last_modified, engine=engine)
         try:
-            async with AsyncExitStack() as large_download:
-                try:
-                    result = await fetch()
-                except FetchError as error:
-                    if source.kind != "sitemap" or error.kind is not FailureKind.TOO_LARGE:
-                        raise
-                    await large_download.enter_async_context(download_lock())
-                    result = await fetch(sitemap=True)
-                page = result.page
-                if page is None:
-                    return SourceResult(source=source, state=state, freshness_lifetime=result.freshness_lifetime)
-                parsed = await _parse_page(parse, source, page, outlet=outlet, since=since)
+            result, parsed = await fetch_and_parse(source, engine, etag=etag, last_modified=last_modified)
+            if parsed is None:
+                return SourceResult(source=source, state=state, freshness_lifetime=result.freshness_lifetime)
             if source.kind == "section" and outlet.render == "auto" and not parsed.candidates:
-                page, parsed = await render_section(source, page, parsed)
+                result, parsed = await render_section(source, result, parsed)
         except FetchError as error:
+            _forget_frames(error)
             if error.kind in OWN_OUTAGE_KINDS:
                 return SourceResult(source=source, state=state, error=error)
             failed_state = replace(
                 state, failures=state.failures + 1, error=error.message, etag=None, last_modified=None
             )
             return SourceResult(source=source, state=failed_state, error=error)
+        page = result.page
+        assert page is not None, "it is parsed"
         if page.is_truncated:
             parsed = replace(parsed, is_complete=False)
         read_state = SourceState(
@@ -156,16 +148,28 @@ async def read_source(
             moved_to=result.moved_to,
         )
 
-    async def render_section(source: Source, plain_page: Page, plain_parsed: ParsedSource) -> tuple[Page, ParsedSource]:
+    async def fetch_and_parse(
+        source: Source, engine: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> tuple[FetchResult, ParsedSource | None]:
+        """Returns the source, without its body, and what it lists; None after 304 Not Modified."""
+        largest = MAX_UNPACKED_BYTES if source.kind == "sitemap" else 0
+        async with fetched_source(
+            fetcher, outlet, source.url, etag=etag, last_modified=last_modified, engine=engine, largest=largest
+        ) as result:
+            if result.page is None:
+                return result, None
+            parsed = await _parse_page(parse, source, result.page, outlet=outlet, since=since)
+            return replace(result, page=replace(result.page, body=b"")), parsed
+
+    async def render_section(
+        source: Source, plain: FetchResult, plain_parsed: ParsedSource
+    ) -> tuple[FetchResult, ParsedSource]:
         """Returns the section as rendered by the first engine that yields candidates, else the unrendered one."""
         for engine in fetcher.available_engines():
-            result = await fetcher.fetch_source(outlet, source.url, engine=engine)
-            if result.page is None:
-                continue
-            parsed = await _parse_page(parse, source, result.page, outlet=outlet, since=since)
-            if parsed.candidates:
-                return replace(result.page, etag=None, last_modified=None), parsed
-        return plain_page, plain_parsed
+            rendered, parsed = await fetch_and_parse(source, engine)
+            if parsed is not None and parsed.candidates:
+                return replace(plain, page=rendered.page), parsed
+        return plain, plain_parsed
 
     level, results, requested = [source], list[SourceResult](), set[str]()
     for _ in range(MAX_SITEMAP_LEVELS):
@@ -180,6 +184,11 @@ async def read_source(
         level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS_PER_LEVEL]
         results += level_results
     return [_index_result(result, requested) for result in results]
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Removes the tracebacks, whose frames would keep the body in memory until the poll ends."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _first_hub(link_headers: Iterable[str], parsed: ParsedSource, url: str) -> str:

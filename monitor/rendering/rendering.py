@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -87,11 +88,13 @@ class Rendering:
         """Returns the rendered page; the response's URL and status are those after redirects.
 
         The request passes through Scrapy's engine, so robots.txt, delays and statistics apply as for plain requests.
+        ``request.meta`` may have a lower size limit than ``crawl`` as "download_maxsize".
         Raises FetchError, RenderingUnavailable, and the exceptions of Scrapy's engine.
         """
         if problem := self.unavailable_reason(engine):
             raise problem.with_traceback(None)  # the cached instance would collect one traceback per raise
-        options = RenderOptions.for_outlet(outlet, crawl)
+        max_size = request.meta.get("download_maxsize", crawl.max_size)
+        options = replace(RenderOptions.for_outlet(outlet, crawl), max_size=max_size)
         if engine == "splash":
             meta = await self._splash_meta(request, outlet, options, crawl)
         else:

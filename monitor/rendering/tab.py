@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 PROBE_TIMEOUT_SECONDS = 8.0  # for running one script in the page; if it takes longer, the page hangs
 MAX_HTML_ATTEMPTS = 3  # to read a page's HTML; an attempt fails while the page changes to another document
 _CONSENT_FRAME_WORDS = ("consent", "privacy-mgmt", "sp-prod", "sourcepoint", "cmp", "trustarc", "cookie")
-_HTML_EXPRESSION = "() => document.documentElement ? document.documentElement.outerHTML : ''"
+_DOCTYPE = "<!DOCTYPE html>"
+# Returns null for a page larger than the limit: it would come into this process whole.
+_HTML_EXPRESSION = """(maxBytes) => {
+    const html = document.documentElement ? document.documentElement.outerHTML : '';
+    return html.length > maxBytes || new Blob([html]).size > maxBytes ? null : html;
+}"""
 
 
 def is_browser_death(error: PlaywrightError) -> bool:
@@ -171,7 +176,9 @@ class Tab:
         for _ in range(MAX_HTML_ATTEMPTS):
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                    html: str = await self._page.evaluate(_HTML_EXPRESSION)
+                    html: str | None = await self._page.evaluate(
+                        _HTML_EXPRESSION, self._options.max_size - len(_DOCTYPE)
+                    )
             except TimeoutError as error:
                 raise FetchError("a script of the page loops for ever", kind=FailureKind.HANG) from error
             except PlaywrightError as error:
@@ -179,9 +186,9 @@ class Tab:
                     raise
                 await asyncio.sleep(rules.PROBE_INTERVAL_SECONDS)  # the page changes to another document
             else:
-                if len(html) > self._options.max_size:
+                if html is None:
                     raise FetchError("larger than max_size once rendered", kind=FailureKind.TOO_LARGE)
-                return "<!DOCTYPE html>" + html
+                return _DOCTYPE + html
         raise FetchError("the page keeps changing to another document", kind=FailureKind.ENGINE_LOAD_FAILED)
 
     # ---- events of the page

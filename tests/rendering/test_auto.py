@@ -191,3 +191,11 @@ def test_no_host_displaces_what_is_known_of_others() -> None:
         later = started + timedelta(seconds=number + 1)
         memory.learn(f"https://x.example/{'a' * number}/b/1", "splash", worked=True, now=later)
     assert memory.engines_to_try("https://own.example/news/2", ["splash", "playwright"], now=started) == ["playwright"]
+
+
+def test_a_page_that_is_too_large_for_one_engine_is_not_tried_with_the_next() -> None:
+    too_large = FetchError("too large", kind=FailureKind.TOO_LARGE)
+    engines = Engines(none=page(EMPTY), splash=too_large, playwright=page(FULL))
+    with pytest.raises(FetchError) as caught:
+        engines.fetch_page()
+    assert (caught.value, engines.calls) == (too_large, ["none", "splash"])
