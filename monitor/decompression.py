@@ -85,6 +85,7 @@ class _BoundedOutput:
     def append(self, piece: bytes) -> None:
         self._bytes += len(piece)
         if self._bytes > self._max_bytes:
+            self._pieces.close()  # frees them now: the exception may live long
             raise DecompressionLimitExceeded(f"it unpacks to more than {self._max_bytes / 1_000_000:g} MB")
         self._pieces.write(piece)
 

@@ -136,3 +136,10 @@ class DeliveryUnknown(DeliveryUnavailable):
 
 class DeliveryRefused(DeliveryError):
     """The receiving server permanently rejects the message or the channel's settings (login, address)."""
+
+
+def drop_frames(error: BaseException) -> None:
+    """Removes the tracebacks of an error and its causes: their frames keep the body of the response in memory."""
+    chain: BaseException | None = error
+    while chain is not None:
+        chain.__traceback__, chain = None, chain.__cause__ or chain.__context__

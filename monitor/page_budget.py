@@ -123,7 +123,7 @@ class PageRoom:
         self._budget = budget
         self._outlet = outlet
         self._source = source
-        self._largest = largest
+        self.largest = largest
         self._pool: _Pool | None = None
         self._size = 0
 
@@ -132,13 +132,13 @@ class PageRoom:
         size = self._budget.expected_bytes(self._outlet, self._source)
         while True:
             yield size
-            if size >= self._largest:
+            if size >= self.largest:
                 return
-            size = self._budget.max_page_bytes if size < self._budget.max_page_bytes else self._largest
+            size = self._budget.max_page_bytes if size < self._budget.max_page_bytes else self.largest
             self._learn(size)
 
     def _learn(self, size: int) -> None:
-        self._budget.learn(self._outlet, size, self._source, largest=self._largest)
+        self._budget.learn(self._outlet, size, self._source, largest=self.largest)
 
     async def reserve(self, size: int, *, must_end: Callable[[], bool] = lambda: False) -> bool:
         """Waits for room for ``size`` bytes, without any meanwhile.  Returns False if ``must_end`` comes true first."""

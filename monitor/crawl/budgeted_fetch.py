@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from monitor.errors import FetchError
+from monitor.errors import FetchError, drop_frames
 from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
@@ -29,18 +29,16 @@ async def fetch_within(
 
     Raises NoRoom, without a request, if ``must_end`` comes true before, and the exceptions of ``fetch``.
     """
-    too_large: FetchError | None = None
     for size in room.sizes():
         if not await room.reserve(size, must_end=must_end):
             raise NoRoom("the poll sends no further requests", kind=FailureKind.CANCELLED)
         try:
             return await fetch(size)
         except FetchError as error:
-            if error.kind is not FailureKind.TOO_LARGE:
+            if error.kind is not FailureKind.TOO_LARGE or size >= room.largest:
                 raise
-            too_large = error
-    assert too_large is not None, "a room has at least one size"
-    raise too_large
+            drop_frames(error)
+    raise AssertionError("the last size of a room is its largest")
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from monitor.crawl.sources import Source, SourceResult, read_source
 from monitor.discovery import autodiscovery
 from monitor.discovery.feed_head import feed_head, is_feed
 from monitor.discovery.filter_candidates import filter_candidates
-from monitor.errors import FetchError
+from monitor.errors import FetchError, drop_frames
 from monitor.failures import FailureKind
 from monitor.models import SourceDiscovery
 from monitor.rendering.auto import reason_to_render
@@ -101,7 +101,7 @@ async def discover_sources(
     except FetchError as error:
         if error.kind in OWN_OUTAGE_KINDS:
             raise
-        error.__traceback__ = error.__cause__ = error.__context__ = None  # their frames hold the body
+        drop_frames(error)
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
     common = autodiscovery.common_source_urls(outlet.url)
     probe = partial(_probe_sources, outlet=outlet, fetcher=fetcher, since=since, deadline=deadline)

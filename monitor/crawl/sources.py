@@ -19,7 +19,7 @@ from monitor.discovery.feed_links import absolute_url, links_of_relation
 from monitor.discovery.hubs import topic_url
 from monitor.discovery.markup import MAX_UNPACKED_BYTES, decompress_gzip
 from monitor.discovery.skip_reasons import SkipReason
-from monitor.errors import FetchError
+from monitor.errors import FetchError, drop_frames
 from monitor.failures import FailureKind
 from monitor.models import SourceState, now
 from monitor.retry_policy import OWN_OUTAGE_KINDS
@@ -116,7 +116,7 @@ async def read_source(
             if source.kind == "section" and outlet.render == "auto" and not parsed.candidates:
                 result, parsed = await render_section(source, result, parsed)
         except FetchError as error:
-            _forget_frames(error)
+            drop_frames(error)
             if error.kind in OWN_OUTAGE_KINDS:
                 return SourceResult(source=source, state=state, error=error)
             failed_state = replace(
@@ -184,11 +184,6 @@ async def read_source(
         level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS_PER_LEVEL]
         results += level_results
     return [_index_result(result, requested) for result in results]
-
-
-def _forget_frames(error: BaseException) -> None:
-    """Removes the tracebacks, whose frames would keep the body in memory until the poll ends."""
-    error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _first_hub(link_headers: Iterable[str], parsed: ParsedSource, url: str) -> str:

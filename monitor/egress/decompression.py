@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
 
 from monitor.decompression import DecompressionLimitExceeded, gunzip, unzstd
+from monitor.page_budget import SMALL_PAGE_BYTES
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -27,7 +29,15 @@ class DecompressionMiddleware(HttpCompressionMiddleware):
         """Returns the response with its body decompressed; does not block the event loop."""
         if not response.headers.get("Content-Encoding"):
             return response
-        return await asyncio.to_thread(super().process_response, request, response)
+        decode = partial(super().process_response, request, response)
+        if len(response.body) <= SMALL_PAGE_BYTES:
+            return await asyncio.to_thread(decode)
+        async with self._large_body_lock:  # it is in memory twice meanwhile, for which its room is too small
+            return await asyncio.to_thread(decode)
+
+    @cached_property
+    def _large_body_lock(self) -> asyncio.Lock:
+        return asyncio.Lock()
 
     def _handle_encoding(self, body: bytes, content_encoding: list[bytes], max_size: int) -> tuple[bytes, list[bytes]]:
         if sum(value.count(b",") + 1 for value in content_encoding) > MAX_CODINGS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -53,6 +54,22 @@ def test_a_body_above_every_limit_is_too_large() -> None:
     with pytest.raises(FetchError, match="larger than 10000000"):
         asyncio.run(fetch_within(room, fetch))
     assert asked == [SMALL_PAGE_BYTES, 10 * MB]
+
+
+def test_a_body_that_does_not_fit_is_freed_before_the_next_request() -> None:
+    class Body:
+        pass
+
+    held: list[weakref.ref[Body]] = []
+
+    async def fetch(max_bytes: int) -> None:
+        body = Body()
+        if not held:
+            held.append(weakref.ref(body))
+            raise FetchError(f"larger than {max_bytes}", kind=FailureKind.TOO_LARGE)
+        assert held[0]() is None
+
+    asyncio.run(fetch_within(PageBudget(max_page_bytes=10 * MB, concurrency=1).room_for("a"), fetch))
 
 
 def test_without_room_nothing_is_requested_after_the_end() -> None:
