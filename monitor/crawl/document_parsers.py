@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 PARSER_PROCESSES = 2  # the queue of the pool keeps one for the other outlets while an outlet's documents are costly
 PARSE_TIMEOUT_SECONDS = 20.0
-MAX_PARSER_MEMORY_GROWTH_BYTES = 450_000_000  # address space that a process may use beyond that at its start
+MAX_PARSER_MEMORY_GROWTH_BYTES = 400_000_000  # address space that a process may use beyond that at its start
 DOCUMENTS_PER_PARSER = 2000  # then the process is replaced, because lxml leaks memory
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerPool] = WeakKeyDictionary()
