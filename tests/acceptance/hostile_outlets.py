@@ -31,11 +31,14 @@ class HostileServer(AcceptingServer):
     def __init__(self, attack: Callable[[], Iterator[bytes]]) -> None:
         super().__init__()
         self._attack = attack
+        self._attack_count = itertools.count(1)
+        self.attack_count = 0  # requests that the attack has answered
         self.url = f"http://127.0.0.1:{self.port}/"
 
     def serve(self, client: socket.socket) -> None:
         path = client.recv(65536).partition(b" /")[2].partition(b" ")[0].decode()
         if path in PATHS:
+            self.attack_count = next(self._attack_count)
             for piece in self._attack():
                 client.sendall(piece)
         elif path == "feed.xml":
@@ -52,6 +55,13 @@ class HostileOutlet:
     name: str
     server: Site | HostileServer
     sources: dict[str, list[str]] = field(default_factory=lambda: {"feeds": ["feed.xml"]})
+    attacking_paths: list[str] = field(default_factory=lambda: PATHS)
+    attacks: int = 1  # requests for these paths after which the attack has shown its worst
+
+    def has_attacked(self) -> bool:
+        if isinstance(self.server, HostileServer):
+            return self.server.attack_count >= self.attacks
+        return sum(self.server.count(f"/{path}", status=200) for path in self.attacking_paths) >= self.attacks
 
     def config_entry(self) -> dict[str, Any]:
         sources = {key: [self.server.url + path for path in paths] for key, paths in self.sources.items()}
@@ -71,13 +81,14 @@ def outlets_with_hostile_pages() -> list[HostileOutlet]:
 
 def outlets_with_large_pages() -> list[HostileOutlet]:
     """Returns an outlet with pages just below the size limit of 10 MB."""
-    return [HostileOutlet(name="large pages", server=site_of_pages([article(b"<p>some words</p>" * 570_000)] * PAGES))]
+    pages = site_of_pages([article(b"<p>some words</p>" * 570_000)] * PAGES)
+    return [HostileOutlet(name="large pages", server=pages, attacks=PAGES + 2)]  # two with room for all of it
 
 
 def outlets_with_hostile_sources() -> list[HostileOutlet]:
     return [
-        HostileOutlet(name="compressed members", server=site_of_compressed_members()),
-        HostileOutlet(name="new addresses", server=site_of_new_addresses()),
+        HostileOutlet(name="compressed members", server=site_of_compressed_members(), attacking_paths=["feed.xml"]),
+        HostileOutlet(name="new addresses", server=site_of_new_addresses(), attacking_paths=["feed.xml"]),
         large_sitemaps(),
     ]
 
@@ -130,7 +141,11 @@ def large_sitemaps() -> HostileOutlet:
     paths = [f"sitemap-{number}.xml" for number in range(6)]
     for path, body in zip(paths, [elements, urls] * 3, strict=True):
         site.put(f"/{path}", body, "application/xml", headers=(("Content-Encoding", "gzip"),))
-    return HostileOutlet(name="large sitemaps", server=site, sources={"sitemaps": paths})
+    # Each is requested with two lower limits before one has room for all of it.
+    attacks = 2 * len(paths) + 1
+    return HostileOutlet(
+        name="large sitemaps", server=site, sources={"sitemaps": paths}, attacking_paths=paths, attacks=attacks
+    )
 
 
 def site_of_new_addresses() -> Site:

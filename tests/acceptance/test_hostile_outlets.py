@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 STORIES = 6
 SECONDS_BETWEEN_STORIES = 2.5
 MAIL_TIMEOUT_SECONDS = 120.0  # from publication; some 10 s on an idle machine
-MAX_MAIN_BYTES = 400_000_000
+ATTACK_TIMEOUT_SECONDS = 120.0  # for every hostile outlet to show its worst
+# The kernel's own peaks, which a busy machine does not change much: up to 260 MB and, as limited, 530 MB.
+MAX_MAIN_BYTES = 340_000_000
 MAX_WORKER_BYTES = 600_000_000
-MAX_STOP_SECONDS = 10.0
+MAX_STOP_SECONDS = 15.0  # the process ends itself after 8 s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -61,6 +63,7 @@ def test_hostile_outlets_delay_no_healthy_one_and_exhaust_no_memory(
         try:
             with PeakMemory(process.pid) as memory:
                 delays = publish_and_await_mails(newsroom, sink)
+                wait_for(lambda: all(outlet.has_attacked() for outlet in hostile), seconds=ATTACK_TIMEOUT_SECONDS)
                 started_at = time.monotonic()
                 process.send_signal(signal.SIGTERM)
                 status = process.wait(timeout=60)
