@@ -233,6 +233,8 @@ def _index_result(result: SourceResult, requested: Collection[str]) -> SourceRes
     """
     if result.parsed is None or not result.parsed.child_sitemaps:
         return result
+    reason = SkipReason.SITEMAP_NOT_READ.value
     unread = sum(child.url not in requested for child in result.parsed.child_sitemaps)
-    skipped = {**result.state.skipped, **({SkipReason.SITEMAP_NOT_READ.value: unread} if unread else {})}
+    unread += result.state.skipped.get(reason, 0)
+    skipped = {**result.state.skipped, **({reason: unread} if unread else {})}
     return replace(result, state=replace(result.state, etag=None, last_modified=None, skipped=skipped))

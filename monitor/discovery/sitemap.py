@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SITEMAP_ROOTS = frozenset({"urlset", "sitemapindex"})
 MAX_UNDATED_ENTRIES = 500  # a sitemap with more undated entries counts as an archive, and they are skipped
+MAX_CHILD_SITEMAPS = 1000  # of an index that are returned; a poll reads the first few of them
 _NEWS_ELEMENT_NAMES = frozenset({"publication_date", "title", "language"})  # children of <news:news> that are read
 _TEXT_SITEMAP_PATTERN = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*https?://\S+\s*(?:[\r\n]|\Z)", re.IGNORECASE)
 
@@ -128,9 +129,14 @@ def _parse_sitemap_index(document: XmlDocument, url: str, since: datetime) -> Pa
             skipped[SkipReason.CUT if element is document.cut_entry else SkipReason.NO_ADDRESS] += 1
         else:
             entries.append(IndexEntry(child_url, parse_time(texts.get("lastmod"), lenient=False)))
+    offered = len(entries) + skipped.total()
+    # Fresh ones first, as only these are read.
+    children = sorted(newest_first(entries, since), key=lambda child: not child.is_fresh)
+    if len(children) > MAX_CHILD_SITEMAPS:
+        skipped[SkipReason.SITEMAP_NOT_READ] += len(children) - MAX_CHILD_SITEMAPS
     return ParsedSource(
-        child_sitemaps=newest_first(entries, since),
-        offered=len(entries) + skipped.total(),
+        child_sitemaps=tuple(children[:MAX_CHILD_SITEMAPS]),
+        offered=offered,
         skipped=skipped,
         is_complete=document.is_complete,
         kind="sitemap",

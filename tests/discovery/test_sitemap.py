@@ -113,6 +113,17 @@ def index_order(*names: str, lastmod: str = "") -> list[str]:
     return [child.url.rsplit("/", 1)[1].removesuffix(".xml") for child in parsed.child_sitemaps]
 
 
+def test_a_long_index_returns_its_fresh_sitemaps_first() -> None:
+    old = "<sitemap><loc>/news/{}</loc><lastmod>2020-01-01</lastmod></sitemap>"
+    fresh = "<sitemap><loc>/a/{}</loc><lastmod>2026-11-22</lastmod></sitemap>"
+    children = "".join(old.format(number) for number in range(3000)) + fresh.format(1)
+    parsed = parse(f"<sitemapindex>{children}</sitemapindex>")
+    assert parsed.child_sitemaps[0].url == "https://news.example/a/1"
+    assert len(parsed.child_sitemaps) == sitemap.MAX_CHILD_SITEMAPS
+    assert parsed.offered == 3001
+    assert parsed.skipped == {SkipReason.SITEMAP_NOT_READ: 3001 - sitemap.MAX_CHILD_SITEMAPS}
+
+
 def test_an_index_without_dates_is_read_from_its_newest_month() -> None:
     months = [f"sm-{year}-{month:02}" for year in (2025, 2026) for month in range(1, 13)]
     assert index_order(*months)[:3] == ["sm-2026-12", "sm-2026-11", "sm-2026-10"]
