@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 from scrapy import Request
-from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
+from scrapy.exceptions import CannotResolveHostError, DownloadCancelledError, IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
 from monitor.crawl.response_hints import parse_retry_after
 from monitor.crawl.robots_text import protego_agent_name, protego_text
+from monitor.decompression import DecompressionLimitExceeded
 from monitor.discovery.url_rules import host_and_port
 from monitor.egress.address_guard import (
     OUTLET_SCOPE_KEY,
@@ -44,6 +45,8 @@ MAX_ROBOTS_DOWNLOAD_BYTES = 10_000_000  # size limit of a robots.txt response, i
 MAX_CRAWL_DELAY_SECONDS = 300.0  # longer delays are cut to this, so that polls can end
 SLOW_ROBOTS_CHARACTERS = 5000  # a longer robots.txt is matched in a thread: one match in 50,000 takes up to 0.4 s
 MAX_CACHED_ROBOTS_RULES = 10_000  # origins; the whole cache is cleared at this number
+MAX_CACHED_ROBOTS_CHARACTERS = 5_000_000  # of all robots.txt together, likewise; parsed they take eight times as much
+USUAL_ROBOTS_BYTES = 1_000_000  # size limit of the first request; of larger ones, one at a time is in memory
 
 
 # "scheme://host:port", and True for requests of outlets that the host belongs to.  Other outlets, whose pages redirect
@@ -67,7 +70,12 @@ class RobotsRules:
     expires_at: float  # value of `time.monotonic` from which robots.txt is fetched again
     problem: str = ""  # the reason why robots.txt could not be read; empty if it was read or is absent
     cause: Exception | None = None  # the exception of the request if it is the reason
-    is_slow_to_match: bool = False  # True if matching a URL would block the event loop
+    characters: int = 0  # of the text that is parsed
+
+    @property
+    def is_slow_to_match(self) -> bool:
+        """True if matching a URL would block the event loop."""
+        return self.characters > SLOW_ROBOTS_CHARACTERS
 
     def allows(self, url: str, agent: str) -> bool:
         """Returns True if this user agent may fetch the URL, or there is no robots.txt."""
@@ -101,6 +109,7 @@ class RobotsMiddleware:
         self._user_agent = protego_agent_name(str(crawler.settings["USER_AGENT"]))
         self._rules_by_origin: dict[_RulesKey, RobotsRules] = {}
         self._fetches_by_origin: dict[_RulesKey, asyncio.Task[RobotsRules]] = {}
+        self._large_robots_lock = asyncio.Lock()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -158,13 +167,15 @@ class RobotsMiddleware:
             # The robots.txt request sets the delay of the download slot that the host's other requests share.
             OUTLET_DELAY_META_KEY: request.meta.get(OUTLET_DELAY_META_KEY, 0.0),
             CRAWL_DELAY_META_KEY: expired.crawl_delay(self._user_agent) if expired else 0.0,
-            "download_maxsize": MAX_ROBOTS_DOWNLOAD_BYTES,
         }
         try:
-            response = await self._crawler.engine.download_async(
-                Request(f"{key[0]}/robots.txt", meta=meta, callback=NO_CALLBACK, dont_filter=True)
-            )
-            rules = await asyncio.to_thread(_rules_from_response, response)
+            try:
+                rules = await self._download_rules(key[0], meta, max_bytes=USUAL_ROBOTS_BYTES)
+            except Exception as error:
+                if not _is_too_large(error):
+                    raise
+                async with self._large_robots_lock:
+                    rules = await self._download_rules(key[0], meta, max_bytes=MAX_ROBOTS_DOWNLOAD_BYTES)
         except HostResting:  # robots.txt was not requested
             raise
         except Exception as error:  # noqa: BLE001  any other failure counts as an unreachable robots.txt
@@ -177,10 +188,27 @@ class RobotsMiddleware:
                 rules = RobotsRules(None, monotonic() + ROBOTS_CACHE_SECONDS)
         if rules.problem and expired is not None and not expired.problem:
             rules = replace(expired, expires_at=monotonic() + ROBOTS_RETRY_SECONDS)  # the expired rules stay in use
-        if len(self._rules_by_origin) >= MAX_CACHED_ROBOTS_RULES:
+        characters = rules.characters + sum(cached.characters for cached in self._rules_by_origin.values())
+        if len(self._rules_by_origin) >= MAX_CACHED_ROBOTS_RULES or characters > MAX_CACHED_ROBOTS_CHARACTERS:
             self._rules_by_origin.clear()
         self._rules_by_origin[key] = rules
         return rules
+
+    async def _download_rules(self, origin: str, meta: dict[str, object], *, max_bytes: int) -> RobotsRules:
+        """Requests and parses robots.txt.  Raises DownloadCancelledError for a larger body."""
+        request = Request(
+            f"{origin}/robots.txt",
+            meta={**meta, "download_maxsize": max_bytes},
+            callback=NO_CALLBACK,
+            dont_filter=True,
+        )
+        response = await self._crawler.engine.download_async(request)
+        return await asyncio.to_thread(_rules_from_response, response)
+
+
+def _is_too_large(error: Exception) -> bool:
+    """Returns True if a body was larger than ``download_maxsize``; of some codings, Scrapy says so in words only."""
+    return isinstance(error, DownloadCancelledError | DecompressionLimitExceeded) or "DOWNLOAD_MAXSIZE" in str(error)
 
 
 def _origin_of_url(parts: SplitResult | ParseResult) -> str:
@@ -192,9 +220,7 @@ def _rules_from_response(response: Response) -> RobotsRules:
     """Returns the parsed body (any success), unreachable rules (429, 5xx), or rules that allow all URLs (the rest)."""
     if 200 <= response.status < 300:
         text = protego_text(response.body)
-        return RobotsRules(
-            Protego.parse(text), monotonic() + ROBOTS_CACHE_SECONDS, is_slow_to_match=len(text) > SLOW_ROBOTS_CHARACTERS
-        )
+        return RobotsRules(Protego.parse(text), monotonic() + ROBOTS_CACHE_SECONDS, characters=len(text))
     if response.status == 429 or response.status >= 500:
         pause = parse_retry_after(response.headers.get("Retry-After"))
         retry_at = monotonic() + (ROBOTS_RETRY_SECONDS if pause is None else min(pause, ROBOTS_RETRY_SECONDS))

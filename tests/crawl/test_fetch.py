@@ -232,6 +232,12 @@ def test_a_robots_txt_with_thousands_of_rules_is_obeyed(engine: Engine, site: Si
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
 
 
+def test_a_robots_txt_of_megabytes_is_requested_again_and_obeyed(engine: Engine, site: Site) -> None:
+    site.put("/robots.txt", b"User-agent: *\nDisallow: /private\n" + b"# a comment\n" * 200_000, "text/plain")
+    assert fetch_error(engine, f"{site.url}private/a").label == "robots"
+    assert site.count("/robots.txt") == 2
+
+
 def test_robots_rules_for_the_user_agent_override_the_general_ones(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /\n\nUser-agent: media-monitor\nAllow: /\n", "text/plain")
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
