@@ -481,6 +481,93 @@ def test_a_copy_never_claims_the_address_of_a_configured_outlet() -> None:
     assert [(story.outlet, story.url) for story in room.stories()] == [("copy.example", copy)]
 
 
+VICTIM, THIEF = "https://daily.substack.com/story", "https://thief.substack.com/copy"
+
+
+def put_in_both(room: Newsroom, **thief_fields: Any) -> None:
+    """Puts a story of two publishers that are not configured and give their sites the same name."""
+    text = prose("planet") + " Sberbank."
+    room.put(VICTIM, text, title="A river that no map shows", publisher="Daily Planet")
+    room.put(THIEF, **{"text": text, "title": "A river that no map shows", "publisher": "Daily Planet", **thief_fields})
+
+
+@pytest.mark.parametrize("order", [(VICTIM, THIEF), (THIEF, VICTIM)])
+def test_a_name_given_to_another_site_hides_no_story(order: tuple[str, str]) -> None:
+    room = aggregating_newsroom()
+    put_in_both(room)
+    assert [room.read(url)[0] for url in order] == [("stored", ""), ("stored", "")]
+    assert [(story.outlet, story.url) for story in room.stories()] == [
+        ("Daily Planet", VICTIM),
+        ("Daily Planet", THIEF),
+    ]
+    assert len(room.mails()) == 2
+
+
+@pytest.mark.parametrize("thief", [WebPage(failure=FailureKind.HTTP_404), WebPage(moved_to=VICTIM)])
+def test_a_gone_or_redirected_copy_takes_no_story_of_another_site(thief: WebPage) -> None:
+    room = aggregating_newsroom()
+    put_in_both(room, title="A river that no map shows yet")
+    room.read(THIEF)
+    room.pages[THIEF] = thief
+    assert room.read(VICTIM)[0] == ("stored", "")
+    assert VICTIM in [story.url for story in room.stories()]
+
+
+@pytest.mark.parametrize("order", [(VICTIM, THIEF), (THIEF, VICTIM)])
+def test_a_guid_joins_no_stories_of_two_sites(order: tuple[str, str]) -> None:
+    room = aggregating_newsroom()
+    put_in_both(room)
+    assert [room.read(url, guid="story-7")[0] for url in order] == [("stored", ""), ("stored", "")]
+    assert [(story.url, story.version) for story in room.stories()] == [(VICTIM, 1), (THIEF, 1)]
+
+
+def test_a_guid_joins_no_headlines_of_two_sites() -> None:
+    """Headlines have the aggregator's name, so the name does not tell their publishers apart."""
+    room = aggregating_newsroom()
+    for url in (VICTIM, THIEF):
+        room.pages[url] = WebPage(failure=FailureKind.HTTP_403)
+        room.read(url, guid="story-7", title="A river that no map shows", summary="It is long.")
+    assert [(story.outlet, story.url) for story in room.stories()] == [("Digest", VICTIM), ("Digest", THIEF)]
+
+
+def test_a_claimed_address_that_leads_to_another_site_joins_no_stories() -> None:
+    room = aggregating_newsroom()
+    put_in_both(room, canonical="https://thief.substack.com/claimed")
+    room.pages["https://thief.substack.com/claimed"] = WebPage(moved_to=VICTIM)
+    room.read("https://thief.substack.com/claimed")
+    assert room.read(THIEF)[0] == ("stored", "")
+    assert [story.url for story in room.stories()] == [VICTIM, THIEF]
+
+
+def test_a_copy_at_a_further_address_of_its_site_is_a_duplicate() -> None:
+    room = aggregating_newsroom()
+    text = prose("planet") + " Sberbank."
+    urls = [
+        room.put(f"https://{host}.com/story", text, title="A river", publisher="Daily Planet")
+        for host in ("www.daily-planet", "news.daily-planet")
+    ]
+    assert [room.read(url)[0] for url in urls] == [("stored", ""), ("duplicate", "")]
+
+
+def test_a_configured_outlet_has_its_stories_on_all_its_sites() -> None:
+    paper = PUBLISHER.model_copy(update={"hosts": ("herald-sport.example",)})
+    room = Newsroom(config=CONFIG.model_copy(update={"outlets": (AGGREGATOR, paper)}), outlet=paper)
+    urls = [room.put(f"https://{host}.example/x", prose("x"), title="X") for host in ("herald", "herald-sport")]
+    assert [room.read(url)[0] for url in urls] == [("stored", ""), ("duplicate", "")]
+
+
+def test_a_name_that_is_configured_later_claims_no_story_of_the_outlet() -> None:
+    room = aggregating_newsroom()
+    room.config = room.config.model_copy(update={"outlets": (AGGREGATOR,)})
+    room.ingest = room.new_ingest()
+    copy = room.put("https://copy.example/theirs", prose("same"), title="Same", publisher="Herald")
+    own = room.put("https://herald.example/own", prose("same"), title="Same")
+    room.read(copy)
+    room.config = room.config.model_copy(update={"outlets": (AGGREGATOR, PUBLISHER)})
+    room.ingest = room.new_ingest()
+    assert room.read(own)[0] == ("stored", "")
+
+
 # ---- any order
 
 

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from monitor.discovery.name_skeleton import name_skeleton
 from monitor.discovery.url_rules import OutletScope, host_and_port
-from monitor.urls import registrable_domain
+from monitor.urls import is_same_site, registrable_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from monitor.config.schema import Outlet
+    from monitor.models import Story
 
 _STANDARD_PORTS = frozenset({0, 80, 443})
 
@@ -31,6 +32,7 @@ class Publishers:
         self._hosts_by_domain: dict[str, set[str]] = {}
         self._scopes: list[tuple[Outlet, OutletScope]] = []
         self._names = {name_skeleton(outlet.name) for outlet in outlets}
+        self._scope_by_name = {outlet.name: OutletScope(outlet) for outlet in outlets if not outlet.is_aggregator}
         # Hosts of sites before those of sources: the first owner of a host publishes its stories.
         for named_urls in (_site_urls, _source_urls):
             for outlet in outlets:
@@ -51,6 +53,18 @@ class Publishers:
     def is_configured_name(self, name: str) -> bool:
         """Returns True if a configured outlet has this name, or one that looks like it."""
         return name_skeleton(name) in self._names
+
+    def is_same_publisher(self, first: Story, second: Story) -> bool:
+        """Returns True if both stories have the same outlet name, and are on one site or on those of that outlet.
+
+        The name alone does not count: an outlet that is not configured is named as its own pages name their site, and
+        an aggregator's headlines are of many publishers.
+        """
+        if first.outlet != second.outlet:
+            return False
+        scope = self._scope_by_name.get(first.outlet)
+        is_configured = scope is not None and first.url in scope and second.url in scope
+        return is_configured or is_same_site(first.url, second.url)
 
     def is_of_another(self, outlet: Outlet, url: str) -> bool:
         """Returns True if the URL belongs to other outlets and not to this one."""

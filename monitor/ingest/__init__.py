@@ -76,7 +76,9 @@ class Ingest:
         self.commits = CommitQueue(store, call, now)
         self._title_locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._long_articles = LongArticles()
-        self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
+        self.decider = CommitDecider(
+            config=config, publishers=self.publishers, store=store, rules=rules, commits=self.commits, now=now
+        )
 
     async def ingest_page(
         self,

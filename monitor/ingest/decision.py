@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor import similarity
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Config, Outlet
+    from monitor.discovery.publishers import Publishers
     from monitor.ingest.article_reader import ReadArticle
     from monitor.ingest.commit_queue import CommitQueue
     from monitor.models import Article, Candidate
@@ -70,9 +72,17 @@ class CommitDecider:
     """Decides which story, hits and frontier entry to write for an article.  The calls block on the store."""
 
     def __init__(
-        self, *, config: Config, store: Store, rules: RuleSet, commits: CommitQueue, now: Callable[[], datetime]
+        self,
+        *,
+        config: Config,
+        publishers: Publishers,
+        store: Store,
+        rules: RuleSet,
+        commits: CommitQueue,
+        now: Callable[[], datetime],
     ) -> None:
         self.clusters = ClusterAssigner(store, now)
+        self._publishers = publishers
         self._keep = config.keep
         self._alerts = {alert.name: alert for alert in config.alerts}
         self._store = store
@@ -106,8 +116,8 @@ class CommitDecider:
         at_own_urls = [stored_by_url[name] for name in own_ids if name in stored_by_url]
         stored = min(at_own_urls, key=lambda other: HEADLINE_FLAG in other.flags, default=None)
         claimed = stored_by_url.get(story.id) if story.id != landed_id else None
-        if stored is None and claimed is not None and claimed.outlet == story.outlet and is_same_story(story, claimed):
-            stored = claimed
+        if stored is None and claimed is not None and self._publishers.is_same_publisher(story, claimed):
+            stored = claimed if is_same_story(story, claimed) else None
         if story.id != landed_id and stored is not claimed:
             story = replace(story, id=landed_id, url=canonical_url(page.url))
         of_other_stories = {key for key, other in stored_by_url.items() if stored is None or other.id != stored.id}
@@ -197,19 +207,20 @@ class CommitDecider:
         return replace(commit, outcome=Outcome(disposition=Disposition.UPDATED, kind=HEADLINE_FLAG))
 
     def moved_story_candidate(self, story: Story) -> Story | None:
-        """Returns the stored story of the same outlet whose text is most like that of the new ``story``; None if none.
+        """Returns the stored story of the same publisher whose text is most like that of ``story``; None if none is.
 
         If its address is gone or leads to that of ``story``, it is the same story.
         """
-        return next((s for s in self._near_stories_of_outlet(story) if s.first_seen_at < story.first_seen_at), None)
+        return next((s for s in self._near_stories_of_publisher(story) if s.first_seen_at < story.first_seen_at), None)
 
     def copied_story(self, story: Story) -> Story | None:
-        """Returns the stored story of the same outlet of which the new ``story`` is a copy; None if there is none."""
-        return next((stored for stored in self._near_stories_of_outlet(story) if is_copy(story, stored)), None)
+        """Returns the stored story of the same publisher of which the new ``story`` is a copy; None if none is."""
+        return next((stored for stored in self._near_stories_of_publisher(story) if is_copy(story, stored)), None)
 
-    def _near_stories_of_outlet(self, story: Story) -> list[Story]:
-        """Returns the stored stories of the same outlet whose text is like that of ``story``, the most similar first,
-        and of equally similar ones the newest.
+    def _near_stories_of_publisher(self, story: Story) -> list[Story]:
+        """Returns the stored stories of the same publisher whose text is like that of ``story``.
+
+        The most similar comes first, of equally similar ones the newest.
         """
         signature = similarity.signature(story.text)
         near = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
@@ -219,11 +230,14 @@ class CommitDecider:
             if name != story.id and similarity.similarity(signature, other) >= MIN_SAME_STORY_SIMILARITY
         }
         stored = self._store.stories(list(similarities)).values()
-        of_outlet = [other for other in stored if other.outlet == story.outlet]
-        return sorted(of_outlet, key=lambda other: (similarities[other.id], other.first_seen_at), reverse=True)
+        of_publisher = [other for other in stored if self._publishers.is_same_publisher(other, story)]
+        return sorted(of_publisher, key=lambda other: (similarities[other.id], other.first_seen_at), reverse=True)
 
     def _find_story_by_guid(self, entry: FrontierEntry, story: Story) -> Story | None:
-        """Returns the stored story that the source listed earlier with the same GUID, if it is like ``story``."""
+        """Returns the stored story that the source listed earlier with the same GUID, if it is like ``story``.
+
+        It must be of the same publisher, because an aggregator's source may pass on GUIDs that its publishers choose.
+        """
         candidate = entry.candidate
         listed = self._store.entries_with_guid(
             candidate.outlet, candidate.source, candidate.guid, limit=MAX_ENTRIES_WITH_GUID
@@ -234,7 +248,8 @@ class CommitDecider:
         newest_first = [other.story for other in reversed(others) if other.story]
         stored_by_id = self._store.stories(newest_first)
         stories = [stored_by_id[name] for name in newest_first if name in stored_by_id]
-        return next((s for s in stories if s.outlet == story.outlet and _is_successor(story, s)), None)
+        of_publisher = filter(partial(self._publishers.is_same_publisher, story), stories)
+        return next((earlier for earlier in of_publisher if _is_successor(story, earlier)), None)
 
     def _decide_successor(
         self, entry: FrontierEntry, stored: Story, story: Story, aliases: tuple[str, ...]

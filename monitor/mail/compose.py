@@ -25,9 +25,10 @@ from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
 from monitor.query import parse
 from monitor.query.snippets import Snippet, highlighted_field, snippets
+from monitor.urls import registrable_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from monitor.config import Alert, Config
@@ -84,7 +85,11 @@ def alert_mail(
     alert = next((alert for alert in config.alerts if alert.name == name), None)
     zone = ZoneInfo(alert.timezone) if alert else ZoneInfo("UTC")
     node = parse(alert.query) if alert else None
-    entries = [_mail_entry(cluster, stories, hits, node, zone) for cluster in group_by_cluster(notifications, stories)]
+    outlets = frozenset(outlet.name for outlet in config.outlets)
+    entries = [
+        _mail_entry(cluster, stories, hits, node, zone, outlets=outlets)
+        for cluster in group_by_cluster(notifications, stories)
+    ]
     message = _mail_with_headers(
         config, message_id, notifications[0].targets, _alert_subject(name, alert, entries, at.astimezone(zone)), at
     )
@@ -265,13 +270,16 @@ def _mail_entry(
     hits: Mapping[str, Hit],
     node: Node | None,
     zone: ZoneInfo,
+    *,
+    outlets: Collection[str],
 ) -> MailEntry:
+    """Returns the entry of a cluster; ``outlets`` are the names of the configured outlets."""
     available = [stories[notification.story] for notification in cluster if notification.story in stories]
     if not available:
-        return _entry_of_deleted_story(cluster[0], hits.get(cluster[0].story), zone)
+        return _entry_of_deleted_story(cluster[0], hits.get(cluster[0].story), zone, outlets)
     story = next((story for story in available if story.cluster == story.id), available[0])
     others = {
-        other.id: OtherStory(outlet=other.outlet, title=_title_beside(other, story), url=other.url)
+        other.id: OtherStory(outlet=_publisher_name(other, outlets), title=_title_beside(other, story), url=other.url)
         for other in available
         if other.id != story.id
     }
@@ -281,7 +289,7 @@ def _mail_entry(
         if node and story.title
         else _snippet_without_marks(story.title or story.url),
         url=story.url,
-        details=(story.outlet, *_entry_details(story, zone, corrected=version > 1)),
+        details=(_publisher_name(story, outlets), *_entry_details(story, zone, corrected=version > 1)),
         contexts=tuple(each for each in snippets(node, story, limit=4) if each.field != "title")[:3] if node else (),
         others=tuple(others.values()),
     )
@@ -308,12 +316,28 @@ def _entry_details(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str
 _FLAG_TEXTS = {"headline": "only title and summary could be read"}
 
 
-def _entry_of_deleted_story(notification: Notification, hit: Hit | None, zone: ZoneInfo) -> MailEntry:
+def _publisher_name(story: Story | Hit, outlets: Collection[str]) -> str:
+    """Returns the name of the story's outlet, with the domain of its URL unless ``outlets`` has the name.
+
+    An outlet that is not configured is named as its pages name their site, and several may state the same name.
+    """
+    name, domain = one_line(story.outlet), registrable_domain(_http_url_or_empty(story.url))
+    is_plain = story.outlet in outlets or not domain or f".{name}".endswith(f".{domain}")
+    return name if is_plain else f"{name} ({domain})"
+
+
+def _entry_of_deleted_story(
+    notification: Notification, hit: Hit | None, zone: ZoneInfo, outlets: Collection[str]
+) -> MailEntry:
     """Returns the entry of a story that was removed from the store, made from its hit, or from its id without a hit."""
     if hit is None:
         title = _snippet_without_marks(f"story {notification.story}")
         return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
-    details = (hit.outlet, _local_time_text(hit.published_at or hit.matched_at, zone), "no longer stored")
+    details = (
+        _publisher_name(hit, outlets),
+        _local_time_text(hit.published_at or hit.matched_at, zone),
+        "no longer stored",
+    )
     contexts = (_snippet_without_marks(hit.context),) if hit.context else ()
     return MailEntry(
         title=_snippet_without_marks(hit.title or hit.url),

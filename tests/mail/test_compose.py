@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from monitor.config import Alert, Config, MailSettings
+from monitor.config import Alert, Config, MailSettings, Outlet
 from monitor.mail import compose
 from monitor.models import Notification, Story
 from monitor.notify.channel import Message
@@ -56,7 +56,8 @@ HEADERS = {
 
 def config(*, deliver: str = "instant", timezone: str = "UTC", name: str = "sberbank") -> Config:
     alert = Alert(name=name, query="Sberbank", to=("desk@example.org",), deliver=deliver, timezone=timezone)
-    return Config(mail=MailSettings(sender="Monitor <monitor@example.org>"), alerts=(alert,))
+    outlets = tuple(Outlet(name=each, url="https://outlet.example/") for each in (STORY.outlet, "Other", "Third"))
+    return Config(mail=MailSettings(sender="Monitor <monitor@example.org>"), outlets=outlets, alerts=(alert,))
 
 
 def notification(story: Story, alert: str = "sberbank", **more: Any) -> Notification:
@@ -276,6 +277,27 @@ def test_a_refusal_report_names_another_channel_than_email() -> None:
 def test_a_mail_says_that_a_headline_story_has_no_text() -> None:
     message = mail(replace(STORY, flags=("headline",)))
     assert "only title and summary could be read" in message.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "shown"),
+    [
+        ("Daily Planet", "https://www.planet.com/a", "Daily Planet (planet.com)"),
+        ("Daily Planet", "https://thief.substack.com/a", "Daily Planet (thief.substack.com)"),
+        ("Daily Planet (planet.com)", "https://evil.com/a", "Daily Planet (planet.com) (evil.com)"),
+        ("news.planet.com", "https://news.planet.com/a", "news.planet.com"),
+        ("myplanet.com", "https://planet.com/a", "myplanet.com (planet.com)"),
+        ("Daily Planet", "http://[", "Daily Planet"),
+        ("Third", "https://www.third.com/a", "Third"),
+    ],
+)
+def test_an_outlet_that_is_not_configured_has_its_domain_beside_its_name(name: str, url: str, shown: str) -> None:
+    story = replace(STORY, outlet=name, url=url)
+    other = replace(story, id="b" * 32, title="Reactor closed")
+    message = mail(story, other)
+    assert f"{shown} · 22 Nov 2026" in part(message, "plain")
+    assert f"  {shown}: Reactor closed" in part(message, "plain")
+    assert f">{shown}: Reactor closed<" in part(message, "html") or not url.startswith("https")
 
 
 def test_a_near_duplicate_is_listed_with_its_own_title() -> None:

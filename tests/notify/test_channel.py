@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mail.server import mail_server
-from monitor.config import Alert, Config, MailSettings
+from monitor.config import Alert, Config, MailSettings, Outlet
 from monitor.errors import DeliveryUnavailable, DeliveryUnknown
 from monitor.mail.channel import EmailChannel
 from monitor.mail.ops_mail import OpsMail
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 SENT = ChannelReport(messages=1, notifications=1)
-CONFIG = Config(alerts=(Alert(name="sberbank", query="Sberbank", to=("desk@example.org",)),))
+OUTLET = Outlet(name="Outlet", url="https://outlet.example/")
+CONFIG = Config(outlets=(OUTLET,), alerts=(Alert(name="sberbank", query="Sberbank", to=("desk@example.org",)),))
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 
 from mail.server import free_port, mail_server
 from monitor import process_identity
-from monitor.config import Alert, Config, MailSettings
+from monitor.config import Alert, Config, MailSettings, Outlet
 from monitor.delivery import configured_dispatcher
 from monitor.errors import StoreUnavailable
 from monitor.mail.smtp import SmtpConnection
@@ -100,6 +100,7 @@ def config(
 ) -> Config:
     url = None if port is None else f"smtp://127.0.0.1:{port}{options}"
     return Config(
+        outlets=tuple(Outlet(name=name, url="https://outlet.example/") for name in ("Outlet", "Other Outlet")),
         mail=MailSettings.model_validate({"url": url, "sender": "Monitor <monitor@example.org>", "timeout": 5, **mail}),
         alerts=(Alert(name="sberbank", query="Sberbank", to=to, deliver=deliver),),
     )
