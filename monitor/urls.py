@@ -22,7 +22,7 @@ from monitor.session_ids import (
     parameters_without_session_ids,
     path_without_session_id,
 )
-from monitor.shared_domains import SHARED_DOMAINS
+from monitor.shared_domains import SHARED_DOMAINS, handle_in_path, publisher_on_root
 from monitor.tracking_parameters import is_tracking_parameter, was_tracking_parameter
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ _AMP_CACHE_URL_PATTERN = re.compile(
     r"^https?://(?:[^/]+\.cdn\.ampproject\.org/\w|(?:www\.)?google\.[a-z.]+/amp)/(s/)?(.+)$", re.IGNORECASE
 )
 
+_SHARED_DOMAIN_SET = frozenset(SHARED_DOMAINS)
 # Uses the public suffix list that ships with tldextract, including domains whose subdomains have different owners
 # (github.io), and `SHARED_DOMAINS`, which are not on the list.
 _extract_registrable_domain = tldextract.TLDExtract(
@@ -274,7 +275,44 @@ def registrable_domain(url: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _registrable_domain_of_host(host: str) -> str:
-    return _extract_registrable_domain(host).top_domain_under_public_suffix
+    domain = _extract_registrable_domain(host).top_domain_under_public_suffix
+    parent = domain.removeprefix("www.")
+    # "www." means nothing below a public suffix either: www.tumblr.com is tumblr.com, and no blog.
+    return parent if parent != domain and "." in parent and is_public_suffix(parent) else domain
+
+
+def is_shared_root(url: str) -> bool:
+    """Returns True if the URL is on the root of one of `SHARED_DOMAINS`, as ``www.tumblr.com``, and not on a blog."""
+    return registrable_domain(url) in _SHARED_DOMAIN_SET
+
+
+def shared_domain_above(url: str) -> str:
+    """Returns that one of `SHARED_DOMAINS` of which the URL's registrable domain is a blog; "" if it is none."""
+    parent = registrable_domain(url).partition(".")[2]
+    return parent if parent in _SHARED_DOMAIN_SET else ""
+
+
+def handle_on_root(url: str) -> str:
+    """Returns the handle of a URL on the root of one of `SHARED_DOMAINS`, as ``@alice``; "" without one."""
+    return handle_in_path(urlsplit(url).path) if is_shared_root(url) else ""
+
+
+@lru_cache(maxsize=10_000)
+def publisher_key(url: str) -> str:
+    """Returns a text that is equal for URLs of one publisher: the registrable domain, "" for an invalid URL.
+
+    On the root of one of `SHARED_DOMAINS` the path tells publishers apart, see `publisher_on_root`.
+    """
+    domain = registrable_domain(url)
+    if domain not in _SHARED_DOMAIN_SET:
+        return domain
+    parts = urlsplit(url)
+    return publisher_on_root(domain, parts.path, parts.query)
+
+
+def is_same_publisher(first: str, second: str) -> bool:
+    """Returns True if both URLs have the same `publisher_key`; False if one is invalid."""
+    return bool(publisher_key(first)) and publisher_key(first) == publisher_key(second)
 
 
 def is_public_suffix(host: str) -> bool:
@@ -283,7 +321,7 @@ def is_public_suffix(host: str) -> bool:
 
 
 def is_same_site(first: str, second: str) -> bool:
-    """Returns True if both URLs have the same registrable domain, and so one owner; False if one is invalid."""
+    """Returns True if both URLs have the same registrable domain; False if one is invalid."""
     return bool(registrable_domain(first)) and registrable_domain(first) == registrable_domain(second)
 
 
@@ -301,8 +339,8 @@ def is_front_page_url(url: str) -> bool:
 def credible_canonical_url(page_url: str, claimed_urls: Iterable[str]) -> str | None:
     """Returns the first credible URL that a page claims as its own, in canonical form; None if no URL is credible.
 
-    ``claimed_urls`` may be relative to ``page_url``.  Not credible are: a URL of another site, because a page could
-    take over another outlet's story; the front page, unless ``page_url`` is the front page; a URL that lacks the path
+    ``claimed_urls`` may be relative to ``page_url``.  Not credible are: a URL of another publisher, because a page
+    could take over its story; the front page, unless ``page_url`` is the front page; a URL that lacks the path
     or the parameters that select this page; a placeholder such as ``/null``.
     """
     for claimed_url in filter(None, claimed_urls):
@@ -312,7 +350,7 @@ def credible_canonical_url(page_url: str, claimed_urls: Iterable[str]) -> str | 
             continue
         if (
             _split_web_url(url)
-            and is_same_site(page_url, url)
+            and is_same_publisher(page_url, url)
             and not (is_front_page_url(url) and not is_front_page_url(page_url))
             and not _lacks_page_selector(url, page_url)
         ):

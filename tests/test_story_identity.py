@@ -521,6 +521,22 @@ def test_a_guid_joins_no_stories_of_two_sites(order: tuple[str, str]) -> None:
     assert [(story.url, story.version) for story in room.stories()] == [(VICTIM, 1), (THIEF, 1)]
 
 
+@pytest.mark.parametrize(
+    ("urls", "second"),
+    [
+        (("https://medium.com/@alice/one", "https://medium.com/@bob/two"), "stored"),
+        (("https://medium.com/@alice/one", "https://alice.medium.com/two"), "duplicate"),
+        (("https://medium.com/p/one", "https://medium.com/p/two"), "stored"),
+    ],
+)
+def test_publishers_on_one_root_have_stories_of_their_own(urls: tuple[str, str], second: str) -> None:
+    """All pages of the root name one site, "Medium"."""
+    room = aggregating_newsroom()
+    for url in urls:
+        room.put(url, prose("x"), title="X", publisher="Medium")
+    assert [room.read(url)[0][0] for url in urls] == ["stored", second]
+
+
 def test_a_guid_joins_no_headlines_of_two_sites() -> None:
     """Headlines have the aggregator's name, so the name does not tell their publishers apart."""
     room = aggregating_newsroom()

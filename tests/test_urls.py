@@ -16,7 +16,9 @@ from monitor.urls import (
     credible_canonical_url,
     former_story_ids,
     is_front_page_url,
+    is_same_publisher,
     is_same_site,
+    registrable_domain,
     story_id,
     story_identity,
     with_ascii_host,
@@ -271,6 +273,56 @@ def test_two_subdomains_of_a_blog_host_are_two_sites(host: str) -> None:
     assert not is_same_site(f"https://a.{host}/p/1", f"https://b.{host}/p/2")
     assert is_same_site(f"https://a.{host}/p/1", f"https://m.a.{host}/p/2")
     assert credible_canonical_url(f"https://b.{host}/p/a-page-of-mine", [f"https://a.{host}/p/their-page"]) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        ("https://medium.com/@alice/a-story", "https://alice.medium.com/a-story", True),
+        ("https://medium.com/@alice/a-story", "https://medium.com/feed/@Alice", True),
+        ("https://medium.com/@alice/a-story", "https://medium.com/@bob/a-story", False),
+        ("https://medium.com/@alice/a-story", "https://bob.medium.com/a-story", False),
+        ("https://medium.com/a-magazine/one", "https://www.medium.com/a-magazine/two", True),
+        ("https://medium.com/a-magazine/one", "https://medium.com/another/one", False),
+        ("https://medium.com/p/1a2b", "https://medium.com/p/3c4d", False),
+        ("https://medium.com/one", "https://medium.com/two", False),
+        ("https://substack.com/@alice/p/one", "https://alice.substack.com/p/one", False),
+        ("https://substack.com/home/post/p-1", "https://substack.com/home/post/p-2", False),
+        ("https://www.tumblr.com/alice/1/one", "https://tumblr.com/alice/2/two", True),
+        ("https://www.tumblr.com/alice/1/one", "https://www.tumblr.com/bob/1/one", False),
+        ("https://sites.google.com/view/alice/one", "https://sites.google.com/view/bob/one", False),
+        ("https://blog.naver.com/PostView?blogId=a", "https://blog.naver.com/PostView?blogId=b", False),
+        ("https://a.substack.com/p/one", "https://b.substack.com/p/one", False),
+        ("https://substack.com/", "https://a.substack.com/", False),
+        ("https://www.gov.uk/news/one", "https://gov.uk/guidance/two", True),
+        ("https://www.com/one", "https://nic.com/one", False),
+        ("http://[", "http://[", False),
+    ],
+)
+def test_publishers_on_a_shared_domain_have_keys_of_their_own(first: str, second: str, is_same: bool) -> None:
+    assert is_same_publisher(first, second) is is_same is is_same_publisher(second, first)
+    page, claimed = (f"{url}/a-long-slug-of-words" if "?" not in url else url for url in (first, second))
+    if is_same:
+        assert credible_canonical_url(page, [claimed]) == canonical_url(claimed)
+
+
+@pytest.mark.parametrize(
+    ("page", "claimed"),
+    [
+        ("https://medium.com/@eve/a-page-of-hers", "https://medium.com/@alice/a-page"),
+        ("https://medium.com/eves-magazine/a-page-of-hers", "https://medium.com/alices/a-page"),
+        ("https://eve.substack.com/p/a-page-of-hers", "https://substack.com/@alice/p-1"),
+        ("https://www.tumblr.com/eve/1/a-page-of-hers", "https://www.tumblr.com/alice/1/a-page"),
+    ],
+)
+def test_a_blog_claims_no_address_of_another_on_the_root(page: str, claimed: str) -> None:
+    assert credible_canonical_url(page, [claimed]) is None
+
+
+@pytest.mark.parametrize("domain", ["tumblr.com", "livejournal.com", "medium.com", "github.io", "gov.uk"])
+def test_www_means_nothing_below_a_public_suffix(domain: str) -> None:
+    assert registrable_domain(f"https://www.{domain}/a") == registrable_domain(f"https://{domain}/a") == domain
+    assert registrable_domain(f"https://a.{domain}/a") == f"a.{domain}"
 
 
 def test_only_urls_of_the_same_site_are_credible() -> None:

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from monitor.discovery.name_skeleton import name_skeleton
 from monitor.discovery.url_rules import OutletScope, host_and_port
-from monitor.urls import is_same_site, registrable_domain
+from monitor.urls import is_same_publisher, is_shared_root, publisher_key, registrable_domain, shared_domain_above
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.config.schema import Outlet
     from monitor.models import Story
@@ -24,7 +24,8 @@ class Publishers:
     An outlet names the hosts of its ``url``, ``sections`` and ``hosts``, and those of its ``feeds``, ``sitemaps`` and
     ``login`` that are on its own sites.  A URL belongs to the outlets that name its host or, without any, the closest
     domain above it: ``sport.example.org`` belongs to the outlet that names it, although another names ``example.org``.
-    ``www.`` means nothing.
+    ``www.`` means nothing.  On the root of a shared domain (medium.com) an outlet owns the pages below its
+    handle or path.
     """
 
     def __init__(self, outlets: Sequence[Outlet] = ()) -> None:
@@ -34,20 +35,32 @@ class Publishers:
         self._names = {name_skeleton(outlet.name) for outlet in outlets}
         self._scope_by_name = {outlet.name: OutletScope(outlet) for outlet in outlets if not outlet.is_aggregator}
         # Hosts of sites before those of sources: the first owner of a host publishes its stories.
-        for named_urls in (_site_urls, _source_urls):
-            for outlet in outlets:
-                for url in named_urls(outlet):
-                    owners = self._owners_by_host.setdefault(_host_key(url), [])
-                    if outlet not in owners:
-                        owners.append(outlet)
-                    self._hosts_by_domain.setdefault(registrable_domain(url), set()).add(_host_key(url))
+        for outlet in outlets:
+            self._add_owner(outlet, _site_urls(outlet))
+        self._blogs = {key for key in self._owners_by_host if shared_domain_above(f"http://{key}/")}
+        for outlet in outlets:
+            self._add_owner(outlet, self._own_source_urls(outlet))
         self._scopes = [(outlet, OutletScope(outlet)) for outlet in outlets if not outlet.is_aggregator]
+
+    def _add_owner(self, outlet: Outlet, urls: Iterable[str]) -> None:
+        for url in urls:
+            owners = self._owners_by_host.setdefault(_owner_key(url), [])
+            if outlet not in owners:
+                owners.append(outlet)
+            self._hosts_by_domain.setdefault(registrable_domain(url), set()).add(_host_key(url))
+
+    def _own_source_urls(self, outlet: Outlet) -> Iterator[str]:
+        """Yields the URLs of the outlet's sources on its own sites, except those of a blog that is another's site."""
+        own_sites = {_owner_key(url) for url in _site_urls(outlet)}
+        for url in _source_urls(outlet):
+            if _owner_key(url) in own_sites or _owner_key(url) not in self._blogs:
+                yield url
 
     def outlet_of(self, url: str) -> Outlet | None:
         """Returns the outlet to which the URL belongs, else the first whose site it is on; None if none does."""
         owners = self._closest_owners(url)
         if not owners:
-            return next((outlet for outlet, scope in self._scopes if url in scope), None)
+            return next((outlet for outlet, scope in self._scopes if scope.owns(url)), None)
         return next((outlet for outlet in owners if not outlet.is_aggregator), owners[0])
 
     def is_configured_name(self, name: str) -> bool:
@@ -64,14 +77,15 @@ class Publishers:
             return False
         scope = self._scope_by_name.get(first.outlet)
         is_configured = scope is not None and first.url in scope and second.url in scope
-        return is_configured or is_same_site(first.url, second.url)
+        return is_configured or is_same_publisher(first.url, second.url)
 
     def is_of_another(self, outlet: Outlet, url: str) -> bool:
         """Returns True if the URL belongs to other outlets and not to this one."""
         owners = self._closest_owners(url)
         if not owners or any(owner.name == outlet.name for owner in owners):
             return False
-        own_keys = _host_keys(outlet)  # the outlet of a command is not among the configured ones
+        # The outlet of a command is not among the configured ones.
+        own_keys = {_owner_key(own_url) for own_url in (*_site_urls(outlet), *self._own_source_urls(outlet))}
         for key in _keys_upwards(url):
             if key in own_keys:
                 return False
@@ -141,10 +155,17 @@ def _host_key(url: str) -> str:
     return host + ("" if port in _STANDARD_PORTS else f":{port}")
 
 
+def _owner_key(url: str) -> str:
+    """Returns the `_host_key` of the URL; on the root of a shared domain, where many publish, its `publisher_key`."""
+    return publisher_key(url) if is_shared_root(url) else _host_key(url)
+
+
 def _keys_upwards(url: str) -> Iterator[str]:
-    """Yields the `_host_key` of the URL, then those of the domains above its host, up to the registrable domain."""
+    """Yields the `_owner_key` of the URL, then those of the domains above its host, up to the registrable domain."""
+    yield _owner_key(url)
     key, domain = _host_key(url), registrable_domain(url)
-    yield key
+    if is_shared_root(url):
+        yield domain
     host, colon, port = key.partition(":")
     while host.endswith(f".{domain}"):
         host = host.partition(".")[2]

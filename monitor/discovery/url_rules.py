@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from monitor.discovery.drop_reasons import DropReason
-from monitor.urls import is_page_fragment, registrable_domain
+from monitor.urls import (
+    handle_on_root,
+    is_page_fragment,
+    is_shared_root,
+    publisher_key,
+    registrable_domain,
+    shared_domain_above,
+)
 
 if TYPE_CHECKING:
     from monitor.config.schema import Outlet
@@ -74,15 +81,32 @@ class OutletScope:
 
     Contains the URLs with the registrable domain (example.co.uk) of the outlet's URL, its sections or its ``hosts``,
     subdomains included.  A host without a registrable domain (an IP address, a local name) must have the same port.
+
+    An outlet on the root of a shared domain (medium.com/@alice) also has the blogs on that domain that its feeds and
+    sitemaps are of, and the blog that its handle names.  Other pages on the root are neutral, unless they have another
+    handle: the outlet may list them but does not own them.
     """
 
     def __init__(self, outlet: Outlet) -> None:
         self.outlet_name = outlet.name
-        hosts = (f"http://{host}/" for host in outlet.named_hosts)
-        self._sites = {registrable_domain(url) for url in (outlet.url, *outlet.sections, *hosts)} - {""}
+        urls = [outlet.url, *outlet.sections, *(f"http://{host}/" for host in outlet.named_hosts)]
+        self._roots = {registrable_domain(url) for url in urls if is_shared_root(url)}
+        if is_shared_root(outlet.url):
+            root = registrable_domain(outlet.url)
+            sources = (*outlet.feeds, *outlet.sitemaps)
+            urls += [url for url in sources if root in {registrable_domain(url), shared_domain_above(url)}]
+        self._publishers = {publisher_key(url) for url in urls} - {""}
 
     def __contains__(self, url: str) -> bool:
-        return host_and_port(url) is not None and registrable_domain(url) in self._sites
+        if host_and_port(url) is None:
+            return False
+        return self.owns(url) or (registrable_domain(url) in self._roots and not handle_on_root(url))
+
+    def owns(self, url: str) -> bool:
+        """Returns True if the URL is on the outlet's own sites, and not only on the root that it shares with others."""
+        if host_and_port(url) is None:
+            return False
+        return not self._publishers.isdisjoint((publisher_key(url), registrable_domain(url)))
 
 
 class StoryScope(OutletScope):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from monitor.discovery.url_rules import host_and_port
-from monitor.urls import registrable_domain
+from monitor.urls import is_public_suffix, registrable_domain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -141,7 +141,8 @@ def _site_of(url: str) -> tuple[str, bool] | None:
     if endpoint is None:
         return None
     domain = registrable_domain(url)
-    has_subdomains = registrable_domain(f"http://www.{domain}/") == domain  # not so for an address or a public suffix
+    # Not so for an address or a public suffix, below which other outlets are.
+    has_subdomains = registrable_domain(f"http://www.{domain}/") == domain and not is_public_suffix(domain)
     return (domain, True) if has_subdomains else (endpoint[0], False)
 
 

@@ -28,7 +28,7 @@ from monitor.ingest.identity import HEADLINE_FLAG, is_moved_story, is_same_story
 from monitor.ingest.long_articles import LongArticles
 from monitor.ingest.story_of_article import story_from
 from monitor.models import Article, CommitResult, Disposition, FrontierEntry, NotArticle, Outcome, Page, PageCommit
-from monitor.urls import is_front_page_url, registrable_domain, story_id
+from monitor.urls import is_front_page_url, publisher_key, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,7 +102,7 @@ class Ingest:
         publisher = self._publisher_of(outlet, page.url)
 
         def site_of(page: Page) -> str:
-            return registrable_domain(page.url) if outlet.is_aggregator else ""
+            return publisher_key(page.url) if outlet.is_aggregator else ""
 
         async def extract(page: Page) -> Article | NotArticle:
             options = ExtractionOptions.for_outlet(

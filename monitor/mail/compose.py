@@ -25,7 +25,7 @@ from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
 from monitor.query import parse
 from monitor.query.snippets import Snippet, highlighted_field, snippets
-from monitor.urls import registrable_domain
+from monitor.urls import publisher_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -317,13 +317,13 @@ _FLAG_TEXTS = {"headline": "only title and summary could be read"}
 
 
 def _publisher_name(story: Story | Hit, outlets: Collection[str]) -> str:
-    """Returns the name of the story's outlet, with the domain of its URL unless ``outlets`` has the name.
+    """Returns the name of the story's outlet, with the site of its URL unless ``outlets`` has the name.
 
     An outlet that is not configured is named as its pages name their site, and several may state the same name.
     """
-    name, domain = one_line(story.outlet), registrable_domain(_http_url_or_empty(story.url))
-    is_plain = story.outlet in outlets or not domain or f".{name}".endswith(f".{domain}")
-    return name if is_plain else f"{name} ({domain})"
+    name, site = one_line(story.outlet), publisher_key(_http_url_or_empty(story.url))
+    is_plain = story.outlet in outlets or not site or f".{name}".endswith(f".{site}")
+    return name if is_plain else f"{name} ({one_line(site)})"
 
 
 def _entry_of_deleted_story(

@@ -146,3 +146,111 @@ def test_a_cookie_of_the_domain_goes_to_no_neighbour() -> None:
         OutletCookies(crawler).jar(reader, access)
         domains.append({cookie.domain for cookie in middleware.jars["Alice"]})
     assert domains == [{".daily-site.com"}, {"daily-site.com", "www.daily-site.com"}]
+
+
+# ---- blogs on one shared domain
+
+ALICE = outlet("Alice", "https://medium.com/@alice", feeds=["https://medium.com/feed/@alice"])
+ALICE_HOST = outlet("Alice", "https://alice.medium.com/", feeds=["https://medium.com/feed/@alice"])
+BOB = outlet("Bob", "https://medium.com/@bob")
+BOB_HOST = outlet("Bob", "https://bob.medium.com/")
+TUMBLR = outlet("Carol", "https://www.tumblr.com/carol", feeds=["https://carol.tumblr.com/rss"])
+SUBSTACK = outlet("Dora", "https://substack.com/@dora", feeds=["https://doras-letter.substack.com/feed"])
+LETTER = outlet("Erik", "https://erik.substack.com/", feeds=["https://other.substack.com/feed"])
+JOURNAL = outlet("Journal", "https://www.livejournal.com/", feeds=["https://news.livejournal.com/data/rss"])
+SLUG = "minister-opens-a-bridge-1a2b"
+
+
+def keeps(lister: Outlet, url: str, *others: Outlet) -> bool:
+    filtered = filter_candidates(
+        [Candidate(url=url, outlet=lister.name)],
+        outlet=lister,
+        since=now() - timedelta(days=1),
+        from_feed=True,
+        publishers=Publishers([*others, lister]),
+    )
+    return bool(filtered.kept)
+
+
+@pytest.mark.parametrize(
+    ("lister", "url", "is_kept"),
+    [
+        (ALICE, "https://alice.medium.com/{}", True),
+        (ALICE, "https://medium.com/@alice/{}", True),
+        (ALICE, "https://www.medium.com/@Alice/{}", True),
+        (ALICE, "https://medium.com/a-magazine/{}", True),  # the root is neutral
+        (ALICE, "https://bob.medium.com/{}", False),
+        (ALICE, "https://medium.com/@bob/{}", False),
+        (ALICE, "https://medium.com/%40bob/{}", False),
+        (ALICE_HOST, "https://alice.medium.com/{}", True),
+        (ALICE_HOST, "https://medium.com/@alice/{}", True),
+        (ALICE_HOST, "https://medium.com/@bob/{}", False),
+        (ALICE_HOST, "https://bob.medium.com/{}", False),
+        (TUMBLR, "https://www.tumblr.com/carol/7/{}", True),
+        (TUMBLR, "https://tumblr.com/carol/7/{}", True),
+        (TUMBLR, "https://carol.tumblr.com/post/7/{}", True),
+        (TUMBLR, "https://dave.tumblr.com/post/7/{}", False),
+        (SUBSTACK, "https://doras-letter.substack.com/p/{}", True),
+        (SUBSTACK, "https://substack.com/@dora/p/{}", True),
+        (SUBSTACK, "https://dora.substack.com/p/{}", False),  # a handle may be another's name of a newsletter
+        (LETTER, "https://erik.substack.com/p/{}", True),
+        (LETTER, "https://other.substack.com/p/{}", False),
+        (LETTER, "https://substack.com/@erik/p/{}", False),
+        (JOURNAL, "https://livejournal.com/media/{}", True),
+        (JOURNAL, "https://news.livejournal.com/{}", True),
+        (JOURNAL, "https://frank.livejournal.com/{}", False),
+        (outlet("Hub", "https://hubpages.com/"), "https://discover.hubpages.com/{}", True),
+        (outlet("Gov", "https://www.gov.uk/"), "https://gov.uk/government/{}", True),
+    ],
+)
+def test_an_outlet_on_a_shared_domain_keeps_its_own_blogs_only(lister: Outlet, url: str, is_kept: bool) -> None:
+    assert keeps(lister, url.format(SLUG)) is is_kept
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://medium.com/@alice/{}", "Alice"),
+        ("https://alice.medium.com/{}", "Alice"),
+        ("https://m.alice.medium.com/{}", "Alice"),
+        ("https://medium.com/@bob/{}", "Bob"),
+        ("https://bob.medium.com/{}", "Bob"),
+        ("https://medium.com/@eve/{}", None),
+        ("https://medium.com/a-magazine/{}", None),
+        ("https://eve.medium.com/{}", None),
+        ("https://www.tumblr.com/carol/7/{}", "Carol"),
+        ("https://www.tumblr.com/dave/7/{}", None),
+        ("https://doras-letter.substack.com/p/{}", "Dora"),
+        ("https://erik.substack.com/p/{}", "Erik"),
+        ("https://other.substack.com/p/{}", None),
+        ("https://news.livejournal.com/{}", "Journal"),
+        ("https://livejournal.com/media/{}", "Journal"),
+        ("https://frank.livejournal.com/{}", None),
+    ],
+)
+@pytest.mark.parametrize("alice", [ALICE, ALICE_HOST])
+@pytest.mark.parametrize("bob", [BOB, BOB_HOST])
+def test_a_blog_belongs_to_the_outlet_that_names_it(url: str, name: str | None, alice: Outlet, bob: Outlet) -> None:
+    owner = Publishers([TUMBLR, SUBSTACK, LETTER, JOURNAL, alice, bob]).outlet_of(url.format(SLUG))
+    assert (owner.name if owner else None) == name
+
+
+@pytest.mark.parametrize("bob", [BOB, BOB_HOST])
+def test_a_blog_that_is_anothers_site_is_not_taken_by_a_feed(bob: Outlet) -> None:
+    """An outlet on the root has the blogs of its feeds, unless a blog is the site of another outlet."""
+    picks = outlet("Picks", "https://medium.com/", feeds=["https://medium.com/feed/@bob", "https://cy.medium.com/feed"])
+    urls = [f"https://{site}/{SLUG}" for site in ("bob.medium.com", "medium.com/@bob", "cy.medium.com", "medium.com/x")]
+    assert [keeps(picks, url, bob) for url in urls] == [False, False, True, True]
+    assert [keeps(picks, url) for url in urls] == [True, True, True, True]
+    assert all(keeps(bob, url, picks) for url in urls[:2])
+
+
+def test_an_outlet_on_a_root_sends_its_secrets_to_no_blog() -> None:
+    row = "\t".join((".tumblr.com", "TRUE", "/", "TRUE", "0", "session", "1"))
+    reader = outlet("Carol", "https://www.tumblr.com/carol", feeds=["https://carol.tumblr.com/rss"], cookies=row, **KEY)
+    hosts = "www.tumblr.com", "dave.tumblr.com", "a.www.tumblr.com"
+    assert [gets_key(reader, f"https://{host}/x") for host in hosts] == [True, False, False]
+    middleware = SimpleNamespace(jars=defaultdict(CookieJar))
+    crawler: Any = SimpleNamespace(get_downloader_middleware=lambda _: middleware)
+    OutletCookies(crawler).jar(reader, OutletAccess.of(reader))
+    assert not [cookie for cookie in middleware.jars["Carol"] if cookie.domain.startswith(".")]

@@ -284,6 +284,8 @@ def test_a_mail_says_that_a_headline_story_has_no_text() -> None:
     [
         ("Daily Planet", "https://www.planet.com/a", "Daily Planet (planet.com)"),
         ("Daily Planet", "https://thief.substack.com/a", "Daily Planet (thief.substack.com)"),
+        ("Medium", "https://medium.com/@alice/a", "Medium (alice.medium.com)"),
+        ("Medium", "https://medium.com/magazine/a", "Medium (medium.com/magazine)"),
         ("Daily Planet (planet.com)", "https://evil.com/a", "Daily Planet (planet.com) (evil.com)"),
         ("news.planet.com", "https://news.planet.com/a", "news.planet.com"),
         ("myplanet.com", "https://planet.com/a", "myplanet.com (planet.com)"),
