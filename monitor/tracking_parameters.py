@@ -38,7 +38,7 @@ _TRACKING_NAMES = frozenset(
     taid ito mkcid reflink ref_src refsrc ref_url refurl referrer referer src_ref srcref sref srnd traffic_source
     trafficsource leadsource spref partnerrss from_rss fromrss fromsource app_share appshare isappinstalled share_type
     share_from share_admin share_token sharetype sharefrom shareadmin sharetoken shared usqp amp_gsa amp_js_v ampjsv
-    tracking_id trackingid session_id sessionid phpsessid jsessionid spm scm yptr oborigurl originalsubdomain wprov
+    tracking_id trackingid spm scm yptr oborigurl originalsubdomain wprov
     """.split()
 )
 # The beginnings of such names.
@@ -116,6 +116,15 @@ _FORMER_POSSIBLE_TRACKING_PATTERN = re.compile(
     re.IGNORECASE,
 )
 _FORMER_NUMERIC_KEY_PATTERN = re.compile(r"cid|ads?|mod", re.IGNORECASE)
+
+
+_FORMER_SESSION_NAMES = frozenset("session_id sessionid phpsessid jsessionid".split())  # today in `session_ids`
+
+
+def was_tracking_or_session_parameter(parameter: str, site: str) -> bool:
+    """Returns True if version 1 of the story ids left the parameter out; see `monitor.urls.former_story_ids`."""
+    name = _SIGN_BEFORE_NAME_PATTERN.sub("", parameter.partition("=")[0], count=1).lower()
+    return name in _FORMER_SESSION_NAMES or is_tracking_parameter(parameter, site)
 
 
 def was_tracking_parameter(parameter: str, site: str) -> bool:  # noqa: ARG001  called like `is_tracking_parameter`

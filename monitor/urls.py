@@ -23,7 +23,11 @@ from monitor.session_ids import (
     path_without_session_id,
 )
 from monitor.shared_domains import SHARED_DOMAINS, handle_in_path, publisher_on_root
-from monitor.tracking_parameters import is_tracking_parameter, was_tracking_parameter
+from monitor.tracking_parameters import (
+    is_tracking_parameter,
+    was_tracking_or_session_parameter,
+    was_tracking_parameter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -185,7 +189,7 @@ class _CanonicalRules(NamedTuple):
 _CURRENT_RULES = _CanonicalRules(is_tracking_parameter, _encode_host, path_without_session_id, True)
 # Those of earlier versions, the latest first.
 _FORMER_RULES = (
-    _CanonicalRules(is_tracking_parameter, _encode_host, former_path_without_session_id, False),
+    _CanonicalRules(was_tracking_or_session_parameter, _encode_host, former_path_without_session_id, False),
     _CanonicalRules(was_tracking_parameter, _encode_host_by_idna_2003, former_path_without_session_id, False),
 )
 _MAY_HAVE_FORMER_ID_PATTERN = re.compile(r"[?;(%]|[^\x00-\x7f]")
