@@ -140,13 +140,16 @@ class Poll:
         await service.ingest.take_over(self._outlet, admitted.candidates)
         self.report.candidate_count = len({candidate.url for candidate in candidates})
         self.report.new_candidate_count = len(new_entries)
+        if any(result.parsed for result in results):
+            self._learn_rate(candidates, new_entries)
+        # The pages may take minutes, for which many polls would hold megabytes of summaries.
+        results, new_entries = await asyncio.to_thread(_without_texts, results, new_entries)
+        del candidates, dropped, admitted
 
         traits = LearnedPageTraits.from_state(self._state)
         pages = DuePages(self._outlet, self._context, self.report, traits)
         await pages.process()
         self._state = traits.saved_in(self._state)
-        if any(result.parsed for result in results):
-            self._learn_rate(candidates, new_entries)
 
         plan = self._plan_next_poll(results, pages)
         plan = await self._plan_with_pushes(
@@ -324,3 +327,23 @@ class Poll:
             spread=random_spread(is_first_poll=False),
         )
         return replace(plan, pause=max(pause, plan.least_pause))
+
+
+def _without_texts(
+    results: Sequence[SourceResult], entries: Sequence[FrontierEntry]
+) -> tuple[list[SourceResult], list[FrontierEntry]]:
+    """Returns the results and entries without the titles and summaries of their candidates."""
+
+    def shortened(candidate: Candidate) -> Candidate:
+        return replace(candidate, title="", summary="")
+
+    def shortened_result(result: SourceResult) -> SourceResult:
+        if result.parsed is None:
+            return result
+        candidates = tuple(map(shortened, result.parsed.candidates))
+        return replace(result, parsed=replace(result.parsed, candidates=candidates))
+
+    return (
+        list(map(shortened_result, results)),
+        [replace(entry, candidate=shortened(entry.candidate)) for entry in entries],
+    )
