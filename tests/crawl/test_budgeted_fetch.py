@@ -20,7 +20,7 @@ def test_rendered_pages_of_many_outlets_stay_within_the_room_of_large_ones() -> 
     budget = PageBudget(max_page_bytes=10 * MB, concurrency=16)
     peaks: list[int] = []
 
-    async def visit(outlet: str) -> None:
+    async def fetch_one(outlet: str) -> None:
         room = budget.room_for(outlet)
 
         async def render(max_bytes: int) -> int:
@@ -35,7 +35,7 @@ def test_rendered_pages_of_many_outlets_stay_within_the_room_of_large_ones() -> 
 
     async def main() -> None:
         async with asyncio.timeout(20):
-            await asyncio.gather(*(visit(f"outlet {number % 5}") for number in range(20)))
+            await asyncio.gather(*(fetch_one(f"outlet {number % 5}") for number in range(20)))
 
     asyncio.run(main())
     assert len(peaks) == 20

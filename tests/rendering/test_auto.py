@@ -193,7 +193,7 @@ def test_no_host_displaces_what_is_known_of_others() -> None:
     assert memory.engines_to_try("https://own.example/news/2", ["splash", "playwright"], now=started) == ["playwright"]
 
 
-def test_a_page_that_is_too_large_for_one_engine_is_not_tried_with_the_next() -> None:
+def test_a_page_too_large_for_one_engine_is_not_tried_with_the_next() -> None:
     too_large = FetchError("too large", kind=FailureKind.TOO_LARGE)
     engines = Engines(none=page(EMPTY), splash=too_large, playwright=page(FULL))
     with pytest.raises(FetchError) as caught:
