@@ -11,7 +11,7 @@ from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingested_site import CONFIG, HOST, OUTLET, Newsroom, WebPage, prose
@@ -601,7 +601,11 @@ def sites(draw: st.DrawFn) -> tuple[list[tuple[str, str, str, str]], list[int]]:
     return pages, draw(st.permutations(range(count)))
 
 
+TITLES_DIFFER = [("/page-0", "red", "/page-1", ""), ("/page-1", "red", "", ""), ("/page-2", "red", "", "/page-0")]
+
+
 @settings(max_examples=150, deadline=None)
+@example(site=(TITLES_DIFFER, [2, 1, 0]), polls="one poll each", has_copies=False)
 @given(sites(), st.sampled_from(["one poll each", "one poll", "at once"]), st.booleans())
 def test_stories_and_mails_do_not_depend_on_the_order(
     site: tuple[list[tuple[str, str, str, str]], list[int]], polls: str, has_copies: bool
