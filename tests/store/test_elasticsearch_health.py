@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def store(elasticsearch_url: str, elasticsearch_prefix: str) -> Iterator[ElasticsearchStore]:
-    store = ElasticsearchStore.open(StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix))
-    store.setup()
+def store(elasticsearch_store: StoreSettings) -> Iterator[ElasticsearchStore]:
+    """A healthy store.  Each test mends what it breaks, because other tests use the indices."""
+    store = ElasticsearchStore.open(elasticsearch_store)
     yield store
     store.close()
 
@@ -34,6 +34,9 @@ def test_a_red_index_is_a_fault(store: ElasticsearchStore) -> None:
     indices.open(index=name, wait_for_active_shards=0)
     (fault,) = store.write_faults()
     assert fault.startswith(f"the index {name} is red: 1 of 1 primary shards unavailable")
+    indices.put_settings(index=name, settings={"index.routing.allocation.require._name": None})
+    store.cluster.client.cluster.health(index=name, wait_for_status="yellow", timeout="60s")
+    assert store.write_faults() == []
 
 
 @pytest.mark.parametrize("block", ["write", "read_only", "read_only_allow_delete"])
@@ -47,7 +50,9 @@ def test_a_blocked_index_is_a_fault(block: str, store: ElasticsearchStore) -> No
     assert store.write_faults() == []
 
 
-def test_a_missing_alias_and_template_are_faults(store: ElasticsearchStore) -> None:
+def test_a_missing_alias_and_template_are_faults(elasticsearch_url: str, elasticsearch_prefix: str) -> None:
+    store = ElasticsearchStore.open(StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix))
+    store.setup()
     prefix, client = store.cluster.prefix, store.cluster.client
     client.indices.delete_index_template(name=f"{prefix}-stories")
     client.indices.update_aliases(
@@ -57,3 +62,4 @@ def test_a_missing_alias_and_template_are_faults(store: ElasticsearchStore) -> N
         f"the alias {prefix}-hits is missing (media-monitor setup)",
         f"the template {prefix}-stories is missing (media-monitor setup)",
     ]
+    store.close()
