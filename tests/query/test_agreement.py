@@ -1,6 +1,6 @@
 """The matcher, SQLite and a real Elasticsearch find the same stories for every query.
 
-MONITOR_TEST_PAIRS sets the number of pairs of a query and a story compared with Elasticsearch (default 20,000).
+MONITOR_TEST_PAIRS sets the number of pairs of a query and a story compared with Elasticsearch (default 10,000).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from monitor.store.elasticsearch.analysis import (
 from query.examples import STORY
 from query.generate import NOW, corpora, many_queries
 
-PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))
+PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "10000"))
 STORIES, QUERIES = 20, 25
 EXAMPLES = max(1, PAIRS // (STORIES * QUERIES))
 

@@ -38,7 +38,7 @@ STORY = Story(
     updated_at=NOW,
 )
 
-PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))  # of a story and a query
+PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "10000"))  # of a story and a query
 STORIES, QUERIES = 20, 25  # in one example
 
 
