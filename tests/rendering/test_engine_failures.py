@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def render_while(
-    engine: Engine, site: Site, name: str, settings: Any, kill: Callable[[], None], *, number: int = 30
+    engine: Engine, site: Site, name: str, settings: Any, kill: Callable[[], None], *, number: int = 16
 ) -> list[Any]:
     """Renders ``number`` pages while ``kill`` runs in a thread; returns the pages or exceptions."""
     for page in range(number):
@@ -67,7 +67,7 @@ def wait_for_requests(site: Site, requests: int) -> None:
 @pytest.mark.splash
 def test_no_page_is_lost_when_splash_is_killed(engine: Engine, site: Site, splash: Splash) -> None:
     def kill() -> None:
-        for requests in (5, 25):
+        for requests in (4, 12):
             wait_for_requests(site, requests)
             os.kill(splash.pid, signal.SIGKILL)
 
@@ -78,7 +78,7 @@ def test_no_page_is_lost_when_splash_is_killed(engine: Engine, site: Site, splas
 @pytest.mark.chromium
 def test_no_page_is_lost_when_chromium_is_killed(engine: Engine, site: Site, chromium_path: str) -> None:
     def kill() -> None:
-        for requests in (5, 25):
+        for requests in (4, 12):
             wait_for_requests(site, requests)
             os.kill(browser_pid(), signal.SIGKILL)
 
@@ -91,7 +91,7 @@ def test_a_page_whose_renderer_is_killed_is_rendered_again(engine: Engine, site:
     """The kernel kills renderers first when memory is short, whatever uses it."""
 
     def kill() -> None:
-        for requests in (5, 20):
+        for requests in (4, 12):
             wait_for_requests(site, requests)
             for pid in pids_of("--type=renderer"):
                 os.kill(pid, signal.SIGKILL)
@@ -223,9 +223,12 @@ def test_a_driver_that_is_killed_as_it_starts_is_started_again(engine: Engine, s
 
 
 @pytest.mark.chromium
-def test_a_browser_that_opens_no_pages_is_replaced(engine: Engine, site: Site, chromium_path: str) -> None:
+def test_a_browser_that_opens_no_pages_is_replaced(
+    engine: Engine, site: Site, chromium_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without its zygote processes it lives and answers, but can start no renderer."""
     browsers = []
+    monkeypatch.setattr(chromium, "OPEN_PAGE_TIMEOUT_SECONDS", 6)
 
     def kill() -> None:
         wait_for_requests(site, 5)
@@ -234,7 +237,7 @@ def test_a_browser_that_opens_no_pages_is_replaced(engine: Engine, site: Site, c
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=20)
+    results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=16)
     assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
     assert browsers[0] not in descendants()
 
