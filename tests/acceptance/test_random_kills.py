@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from monitor.demo.sink import MailSink
     from monitor.demo.stories import DemoStory
 
-KILLS = int(os.environ.get("MONITOR_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("MONITOR_TEST_KILLS", "2"))
 RECOVERY_SECONDS = 60.0  # within which all is mailed that was published up to the moment after a kill
 MAX_WAIT_SECONDS = 400.0  # for a recovery, so that the figures are complete when one takes too long
 RESTART_PAUSE_SECONDS = 10  # RestartSec of deploy/systemd/media-monitor.service; children must have ended by then
