@@ -838,7 +838,7 @@ class Mailing:
         assert store.claim(["email"], holder="one", now=NOW, term=TERM, limit=1) == [overdue]
         assert store.claim(["email"], holder="one", now=NOW, term=TERM) == [due]
 
-    def test_a_notification_that_a_clock_ahead_has_queued_or_claimed_is_claimed(self, store: Store) -> None:
+    def test_what_a_clock_ahead_has_queued_or_claimed_is_claimed(self, store: Store) -> None:
         example = story("first")
         queued, claimed = (notification(alert, example, due_at=NOW + 730 * DAY) for alert in ("a", "b"))
         weekly = notification("c", example, due_at=NOW + 8 * DAY)
