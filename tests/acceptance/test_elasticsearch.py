@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.elasticsearch, pytest.mark.timeout(900)]
 
 LEASE_SECONDS = 30  # short, so that tests need not wait minutes until a lease expires
-OUTLETS, STORIES = 30, 20
+OUTLETS, STORIES = 20, 15
+CONCURRENCY = 2  # requests of a process, and so the outlets that it leases at a time
 ALERTS = [SBERBANK]
 
 SHORT_LEASE_PROGRAM = f"""
@@ -65,7 +66,7 @@ def settings_with_store(store: StoreSettings | str, newsroom: Newsroom, sink: Ma
     )
     # A process leases as many outlets as it may have requests: few, so that all processes get some, and few pages are
     # under way when a process is killed.
-    crawl = {"delay": "0s", "timeout": "5s", "concurrency": 2}
+    crawl = {"delay": "0s", "timeout": "5s", "concurrency": CONCURRENCY}
     values = settings(newsroom, sink.url, store=store_settings, alerts=ALERTS, crawl=crawl)
     for outlet in values["outlets"]:
         outlet["every"] = "5s"
@@ -94,6 +95,13 @@ def wait_for_mail(stories: list[DemoStory], sink: MailSink) -> None:
     """Returns when all stories that match the alert were mailed."""
     expected = sum("Sberbank" in story.text for story in stories)
     wait_for(lambda: sum(mail.text.count("What the ") for mail in sink.received) >= expected, seconds=120)
+
+
+def are_requests_made_in(newsroom: Newsroom, *, seconds: float) -> bool:
+    """Returns True if a story is requested in the next ``seconds``."""
+    requests = newsroom.count_story_requests()
+    time.sleep(seconds)
+    return newsroom.count_story_requests() > requests
 
 
 def assert_each_once(monitor: Monitor, stories: list[DemoStory], sink: MailSink) -> None:
@@ -165,7 +173,7 @@ def test_processes_share_outlets_when_one_is_killed_and_one_suspended(
         assert_each_once(monitor, stories, sink)
         fetched_twice = newsroom.count_story_requests() - len(stories)
         print(f"{len(stories)} stories, {fetched_twice} pages fetched twice")
-        assert fetched_twice < len(stories) / 20
+        assert fetched_twice <= 2 * CONCURRENCY * STORIES, "more than the outlets that the two processes had leased"
         for name in ("sleeper", "steady"):
             assert "Traceback" not in monitor.log(name)
             assert " stored " in monitor.log(name), "each process stored stories"
@@ -180,7 +188,7 @@ def nodes(tmp_path: Path) -> Iterator[list[elasticsearch_node.Node]]:
         node.kill()
 
 
-def test_a_server_killed_four_times_loses_no_story_and_no_mail(
+def test_a_server_killed_twice_loses_no_story_and_no_mail(
     tmp_path: Path, sink: MailSink, nodes: list[elasticsearch_node.Node]
 ) -> None:
     try:
@@ -195,13 +203,11 @@ def test_a_server_killed_four_times_loses_no_story_and_no_mail(
         monitor = Team(tmp_path, settings_with_store(node.url, newsroom, sink))
         members = [monitor.member("run") for _ in range(2)]
         with ending(members):
-            for number in range(1, 5):
-                wait_for(lambda n=number: newsroom.count_story_requests() > n * len(stories) // 6, seconds=240)
+            for number in range(1, 3):
+                wait_for(lambda n=number: newsroom.count_story_requests() > n * len(stories) // 4, seconds=240)
                 node.kill()
-                time.sleep(20)
-                requests = newsroom.count_story_requests()
-                time.sleep(2)
-                assert newsroom.count_story_requests() == requests, "pages are fetched that cannot be stored"
+                # Else pages are fetched that cannot be stored.  Each outlet has a page every 0.2 s.
+                wait_for(lambda: not are_requests_made_in(newsroom, seconds=4), seconds=20, every=0)
                 node.start()
                 node.wait()
             wait_for(lambda: len(monitor.stories()) == len(stories), seconds=300, every=2)
