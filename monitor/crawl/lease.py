@@ -20,13 +20,51 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 LEASE_TERM = timedelta(seconds=45)  # how long a lease lasts without renewal; it is renewed every third of this
+RELEASE_LINGER_SECONDS = 0.5  # for which `run` waits for further polls to end, so that one request releases them all
+
+
+class LeaseReleases:
+    """Releases leases: those of polls that end within ``linger_seconds`` of each other in one store call."""
+
+    def __init__(self, service: Service, *, linger_seconds: float = 0.0) -> None:
+        self._service = service
+        self._linger_seconds = linger_seconds
+        self._waiting: list[tuple[OutletState, asyncio.Future[bool]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def release(self, state: OutletState) -> None:
+        """Stores the state and ends the lease.  Raises LeaseLost if another process holds it, and StoreError."""
+        is_released: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((state, is_released))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        if not await is_released:
+            raise LeaseLost(f"another process polls {state.name} now")
+
+    async def _write(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(self._linger_seconds)
+            batch, self._waiting = self._waiting, []
+            try:
+                lost = await self._service.call(self._service.store.release_all, [state for state, _ in batch])
+            except BaseException as error:  # raised in each poll that waits for this batch
+                for _, is_released in batch:
+                    if not is_released.done():
+                        is_released.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for state, is_released in batch:
+                if not is_released.done():
+                    is_released.set_result(state.name not in lost)
 
 
 class Lease:
     """This process's lease on one outlet; ``state`` is the outlet's state at the last renewal, or at the start."""
 
-    def __init__(self, service: Service, state: OutletState) -> None:
+    def __init__(self, service: Service, state: OutletState, releases: LeaseReleases) -> None:
         self._service = service
+        self._releases = releases
         self.state = state
 
     async def keep_renewed(self) -> None:
@@ -44,7 +82,7 @@ class Lease:
         leased_state = replace(
             state, holder=self.state.holder, lease_until=self.state.lease_until, fencing_token=self.state.fencing_token
         )
-        await self._service.call(self._service.store.release, leased_state)
+        await self._releases.release(leased_state)
 
 
 def release_dead_leases(store: Store, *, now: datetime) -> list[str]:

@@ -83,6 +83,12 @@ class DuePages:
         backoff = self._backoff_of(self._outlet.url)
         return backoff.requested_pause if self._report.rendering_problem else backoff.pause
 
+    @property
+    def has_left_pages(self) -> bool:
+        """True if `process` has left pages that are due."""
+        report = self._report
+        return bool(report.deferred_page_count or report.rendering_problem or self.own_fault)
+
     async def process(self) -> None:
         """Fetches and ingests due pages.
 

@@ -34,9 +34,12 @@ from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
+    from monitor.crawl.idle_outlets import IdleOutlets
+    from monitor.crawl.lease import LeaseReleases
     from monitor.crawl.polling_price import PollingPrice
     from monitor.crawl.sources import Source, SourceParser, SourceResult
     from monitor.crawl.websub.subscriber import Subscriber
@@ -60,6 +63,8 @@ class PollContext:
     parse: SourceParser
     price: PollingPrice
     stop: asyncio.Event  # when it is set, polls start no further page
+    releases: LeaseReleases
+    idle_outlets: IdleOutlets
     subscriber: Subscriber | None = None  # None if no hub can push to this process
 
 
@@ -71,7 +76,7 @@ class Poll:
         self._outlet = outlet
         self._state = state  # the outlet's stored state, updated during this poll
         self._context = context
-        self._lease = Lease(context.service, state)
+        self._lease = Lease(context.service, state, context.releases)
         self._source_deadline = monotonic() + SOURCE_START_DEADLINE_SECONDS
         # Candidates dated before this time are dropped.
         self._since = now() - (outlet.max_age or context.service.config.crawl.max_age)
@@ -148,7 +153,12 @@ class Poll:
 
         traits = LearnedPageTraits.from_state(self._state)
         pages = DuePages(self._outlet, self._context, self.report, traits)
-        await pages.process()
+        # The sources list nothing new, and no earlier page waits for this time.
+        is_idle = self._context.idle_outlets.has_no_due_page(self._state, now()) and not any(
+            result.parsed for result in results
+        )
+        if not is_idle:
+            await pages.process()
         self._state = traits.saved_in(self._state)
 
         plan = self._plan_next_poll(results, pages)
@@ -162,7 +172,21 @@ class Poll:
             ),
             pages,
         )
-        await self._release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
+        polled_at = now()
+        if is_idle:
+            self._context.idle_outlets.record_idle_poll(self._outlet.name, polled_at=polled_at)
+        else:
+            await self._record_pages_left(pages, polled_at)
+        await self._release(health.state_after_poll(self._state, self.report, results, plan, now=polled_at))
+
+    async def _record_pages_left(self, pages: DuePages, polled_at: datetime) -> None:
+        """Records when the outlet's next page is due, if none is due now."""
+        if pages.has_left_pages:
+            self._context.idle_outlets.forget(self._outlet.name)
+            return
+        service = self._context.service
+        next_page_at = await service.call(service.store.next_fetch_at, self._outlet.name, now=polled_at)
+        self._context.idle_outlets.record(self._outlet.name, next_page_at=next_page_at, polled_at=polled_at)
 
     async def _release(self, state: OutletState) -> None:
         """Ends the lease with the outlet's state after the poll."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.crawl.document_parsers import parser_pool
 from monitor.crawl.fetch import Fetcher
-from monitor.crawl.lease import LEASE_TERM
+from monitor.crawl.idle_outlets import IdleOutlets
+from monitor.crawl.lease import LEASE_TERM, RELEASE_LINGER_SECONDS, LeaseReleases
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.polling_price import PollingPrice
@@ -119,6 +120,8 @@ class OutletScheduler:
             price=self._price,
             stop=self.stop,
             subscriber=self._subscriber,
+            releases=LeaseReleases(self.service, linger_seconds=RELEASE_LINGER_SECONDS if self._continuous else 0.0),
+            idle_outlets=IdleOutlets(),
         )
         remaining = list(self._outlets)
         stopped = asyncio.create_task(self.stop.wait())

@@ -27,6 +27,7 @@ class ComposedStore:
     ) -> None:
         self.enqueue = frontier.enqueue
         self.due_entries = frontier.due_entries
+        self.next_fetch_at = frontier.next_fetch_at
         self.record_dropped = frontier.record_dropped
         self.entries = frontier.entries
         self.recent_entries = frontier.recent_entries
@@ -46,6 +47,7 @@ class ComposedStore:
         self.lease = leases.lease
         self.renew = leases.renew
         self.release = leases.release
+        self.release_all = leases.release_all
         self.make_due = leases.make_due
         self.outlets = leases.outlets
 

@@ -151,6 +151,9 @@ class Frontier(Protocol):
         behind a flood of URLs that fail.  Then come failed pages and pages to be rechecked, the earliest due first.
         """
 
+    def next_fetch_at(self, outlet: str, *, now: datetime) -> datetime | None:
+        """Returns the earliest ``next_at`` of the outlet's entries that are not due yet; None if none waits."""
+
     def record_dropped(self, dropped: Sequence[tuple[Candidate, Outcome]], *, now: datetime) -> int:
         """Adds an entry that is never fetched, with its outcome, for each candidate whose URL is not stored.
 
@@ -279,6 +282,9 @@ class Leases(Protocol):
 
     def release(self, state: OutletState) -> None:
         """Stores the outlet's state and ends its lease.  Raises LeaseLost if another process has leased the outlet."""
+
+    def release_all(self, states: Sequence[OutletState]) -> list[str]:
+        """Does `release` for several outlets; returns the names of those that another process has leased."""
 
     def make_due(self, name: str, *, at: datetime, now: datetime) -> bool:
         """Moves the outlet's next poll forward to ``at``; does not postpone an earlier one.

@@ -14,7 +14,8 @@ import pytest
 
 from monitor.config.schema import Outlet
 from monitor.crawl import pages, sources
-from monitor.crawl.lease import LEASE_TERM, Lease
+from monitor.crawl.idle_outlets import IdleOutlets
+from monitor.crawl.lease import LEASE_TERM, Lease, LeaseReleases
 from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.polling_price import PollingPrice
 from monitor.crawl.scheduler import OutletScheduler
@@ -22,7 +23,7 @@ from monitor.demo.web import Fault, Site
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, StoreUnavailable
 from monitor.failures import FailureKind
-from monitor.models import Candidate, Disposition, now
+from monitor.models import Candidate, Disposition, Outcome, now
 from monitor.polling.budget import PollBudget
 from monitor.polling.publishing_rate import PublishingRate
 
@@ -291,7 +292,15 @@ def test_a_stop_finishes_pages_under_way_and_releases_the_lease(engine: Engine, 
     site.put("/rss", rss(put_stories(site, 60)), "application/rss+xml")
     service = FakeService(outlet(site))
     service.ingest.seconds_per_page = 0.2
-    report = engine.crawl(service, stop=engine.run(stop_after(1.0)))
+
+    stop, ingest_page = engine.run(stop_after(60)), service.ingest.ingest_page
+
+    async def stop_at_page(*arguments: Any, **options: Any) -> Outcome:
+        stop.set()
+        return await ingest_page(*arguments, **options)
+
+    service.ingest.ingest_page = stop_at_page  # type: ignore[method-assign]  # a stub
+    report = engine.crawl(service, stop=stop)
     pages = sum(poll.page_count for poll in report.polls)
     assert 0 < pages < 60
     assert len(service.ingest.pages) == pages
@@ -585,7 +594,41 @@ def poll_context(service: FakeService, fetcher: Fetcher) -> PollContext:
         parse=sources.parse_source,
         price=PollingPrice(service.config),
         stop=asyncio.Event(),
+        releases=LeaseReleases(service),  # type: ignore[arg-type]  # a stub
+        idle_outlets=IdleOutlets(),
     )
+
+
+def test_polls_without_news_ask_for_no_page_until_one_is_due(engine: Engine, site: Site) -> None:
+    """Or until another process has polled the outlet."""
+    site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml", conditional=True)
+    service = FakeService(outlet(site))
+
+    def poll(context: PollContext) -> Poll:
+        (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1, due_only=False)
+        return Poll(service.config.outlets[0], state, context)
+
+    async def work(fetcher: Fetcher) -> list[int]:
+        context, asked = poll_context(service, fetcher), []
+
+        async def poll_and_count() -> None:
+            before = service.calls["due_entries"]
+            await poll(context).run()
+            asked.append(service.calls["due_entries"] - before)
+
+        for _ in range(3):
+            await poll_and_count()
+        late = site.put("/2026/a-story-of-another-source", b"<p>story")
+        (entry,) = service.store.enqueue([Candidate(url=late, outlet="x")], now=now() + timedelta(seconds=1))
+        await poll(poll_context(service, fetcher)).run()  # by another process
+        for _ in range(2):
+            await poll_and_count()
+        await asyncio.sleep(1.1)
+        await poll_and_count()
+        assert service.store.state.frontier_entries[entry.id].story is not None
+        return asked
+
+    assert engine.with_fetcher(work) == [1, 0, 0, 1, 0, 1]
 
 
 def test_cookies_last_for_a_poll(engine: Engine, site: Site) -> None:

@@ -13,7 +13,8 @@ import pytest
 from monitor.config.schema import Outlet
 from monitor.crawl import sources
 from monitor.crawl.fetch import Fetcher
-from monitor.crawl.lease import LEASE_TERM
+from monitor.crawl.idle_outlets import IdleOutlets
+from monitor.crawl.lease import LEASE_TERM, LeaseReleases
 from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.polling_price import PollingPrice
 from monitor.crawl.websub.state import OutletPushes, StoredPushes, outlet_key
@@ -65,6 +66,8 @@ class Polls:
                 parse=sources.parse_source,
                 price=PollingPrice(self.service.config),
                 stop=asyncio.Event(),
+                releases=LeaseReleases(self.service),  # type: ignore[arg-type]  # a stub
+                idle_outlets=IdleOutlets(),
                 subscriber=subscriber,
             )
             (outlet,) = self.service.config.outlets

@@ -121,6 +121,16 @@ class Frontier:
         due = store.due_entries("Outlet", now=NOW, limit=10)
         assert [entry.candidate.url for entry in due] == [story_url("new"), story_url("retried")]
 
+    def test_the_next_fetch_is_that_of_the_first_waiting_entry(self, store: Store) -> None:
+        assert store.next_fetch_at("Outlet", now=NOW) is None
+        failed = Outcome(disposition=Disposition.FAILED, kind="timeout")
+        for name, wait in {"due": -MINUTE, "second": 2 * DAY, "first": DAY, "of a clock ahead": 700 * DAY}.items():
+            (entry,) = store.enqueue([candidate(name)], now=NOW)
+            store.commit([PageCommit(entry=replace(entry, next_at=NOW + wait, outcome=failed), outcome=failed)])
+        store.enqueue([candidate("elsewhere", outlet="Other")], now=NOW + MINUTE)
+        assert store.next_fetch_at("Outlet", now=NOW) == NOW + DAY
+        assert store.next_fetch_at("Outlet", now=NOW + DAY) == NOW + 2 * DAY
+
     def test_a_committed_entry_is_as_the_commit_says(self, store: Store) -> None:
         (entry,) = store.enqueue([candidate("first")], now=NOW)
         later = replace(entry, attempts=2, next_at=NOW + MINUTE, etag='"e"', last_modified="yesterday", rechecks=1)
@@ -724,6 +734,19 @@ class Leases:
         store.release(released)
         store.release(released)
         assert store.outlets()[0].error == "once"
+
+    def test_several_outlets_are_released_and_the_lost_ones_named(self, store: Store) -> None:
+        kept, lost, renewed = sorted(lease(store, "Kept", "Lost", "Renewed"), key=lambda state: state.name)
+        store.renew(renewed, now=NOW + TERM, term=TERM)
+        lease(store, "Lost", holder="two", now=NOW + TERM)
+        states = [replace(state, next_poll_at=NOW + DAY, error="seen") for state in (kept, lost, renewed)]
+        assert store.release_all(states) == ["Lost"]
+        assert [(state.name, state.holder, state.error) for state in store.outlets()] == [
+            ("Kept", None, "seen"),
+            ("Lost", "two", ""),
+            ("Renewed", None, "seen"),
+        ]
+        assert store.release_all([]) == []
 
     def test_an_outlet_made_due_is_polled_earlier_never_later(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitor.models import CoverageCount, Disposition, FrontierEntry, SourceCoverage, rfc3339
+from monitor.models import CoverageCount, Disposition, FrontierEntry, SourceCoverage, from_rfc3339, rfc3339
 from monitor.store import listed_urls
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
@@ -114,6 +114,13 @@ class Frontier:
         return [
             entry for entry in entries if entry.next_at is not None and not now < entry.next_at <= now + MAX_PAGE_WAIT
         ]
+
+    def next_fetch_at(self, outlet: str, *, now: datetime) -> datetime | None:
+        waiting = documents.time_within_query("next_at", after=now, until=now + MAX_PAGE_WAIT)
+        query = {"bool": {"filter": [{"term": {"outlet": outlet}}, waiting]}}
+        order: list[Json] = [{"next_at": "asc"}, {"id": "asc"}]
+        first = next(self._cluster.find("urls", query, sort=order, limit=1, fields=("next_at",)), None)
+        return from_rfc3339(first.document["next_at"]) if first else None
 
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
         stored = self._cluster.get_documents("urls", ids)

@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 
 MAX_LEASE_ATTEMPTS = 5  # searches for free outlets in one call; other processes may lease those found first
 
+MAX_REMEMBERED_REVISIONS = 10_000
+
 
 class Leases:
     """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        # Of the leases of this process: the document's revision at the lease, by fencing token, so that the release
+        # needs no read.
+        self._revisions: dict[str, tuple[int, int]] = {}
+        self._all_stored: frozenset[str] = frozenset()  # outlets that are known to be stored; none is ever deleted
 
     def lease(
         self,
@@ -74,10 +80,11 @@ class Leases:
             (documents.read_outlet(stored.document), stored)
             for stored in self._cluster.find("outlets", {"bool": due}, sort=order, limit=limit)
         ]
-        if len(free) < limit and self._cluster.count_documents("outlets", named) < len(names):
+        if len(free) < limit and not self._all_stored.issuperset(names):
             known = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
             new = [name for name in names if document_id(name) not in known]
             free += [(OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL), None) for name in new]
+            self._all_stored = self._all_stored.union(names).difference(new)
         return free[:limit]
 
     def _take_leases(
@@ -103,6 +110,11 @@ class Leases:
                 stored = stored_now.get(document_id(state.name))
                 if stored and stored.document.get("fencing_token") == state.fencing_token:
                     leased[state.name] = state
+        for state, result in zip(states, results, strict=True):
+            if result.is_done and result.revision:
+                self._revisions[state.fencing_token] = result.revision
+        while len(self._revisions) > MAX_REMEMBERED_REVISIONS:  # of leases that were lost
+            del self._revisions[next(iter(self._revisions))]
         return [state for state in states if state.name in leased]
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
@@ -113,12 +125,37 @@ class Leases:
             if stored.document.get("holder") != state.holder:
                 raise LeaseLost(f"the lease of {state.name} has been released")
             write = DocumentWrite(kind="outlets", id=stored.id, document=lease, op="update", revision=stored.revision)
-            if self._cluster.write_documents([write])[0].is_done:
+            result = self._cluster.write_documents([write])[0]
+            if result.is_done:
+                if result.revision and state.fencing_token in self._revisions:
+                    self._revisions[state.fencing_token] = result.revision
                 return replace(state, lease_until=until)
 
     def release(self, state: OutletState) -> None:
-        # Keeps the fencing token, so that a repeated release succeeds.
-        released = replace(state, holder=None, lease_until=None)
+        if not self._release_by_revision([state]):
+            self._release_after_read(state)
+
+    def release_all(self, states: Sequence[OutletState]) -> list[str]:
+        """See `Store.release_all`.  One request, unless another writer has changed an outlet since it was leased."""
+        released, lost = self._release_by_revision(states), []
+        for state in states:
+            if state.name not in released:
+                try:
+                    self._release_after_read(state)
+                except LeaseLost:
+                    lost.append(state.name)
+        return lost
+
+    def _release_by_revision(self, states: Sequence[OutletState]) -> set[str]:
+        """Releases outlets whose documents nobody has changed since this process leased them; returns their names."""
+        known = [(state, revision) for state in states if (revision := self._revisions.pop(state.fencing_token, None))]
+        results = self._cluster.write_documents(
+            [_outlet_write(_released(state), revision) for state, revision in known]
+        )
+        return {state.name for (state, _), result in zip(known, results, strict=True) if result.is_done}
+
+    def _release_after_read(self, state: OutletState) -> None:
+        released = _released(state)
         while not self._cluster.write_documents([_outlet_write(released, self._get_leased_document(state).revision)])[
             0
         ].is_done:
@@ -157,6 +194,11 @@ class Leases:
     def outlets(self) -> list[OutletState]:
         stored_outlets = self._cluster.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
         return [documents.read_outlet(stored.document) for stored in stored_outlets]
+
+
+def _released(state: OutletState) -> OutletState:
+    """Returns the state without a lease; it keeps its fencing token, so that a repeated release succeeds."""
+    return replace(state, holder=None, lease_until=None)
 
 
 def _outlet_write(state: OutletState, revision: tuple[int, int] | None) -> DocumentWrite:

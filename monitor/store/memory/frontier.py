@@ -75,6 +75,15 @@ class Frontier:
         others = sorted((next_at, entry.id, entry) for next_at, entry in due if entry.outcome is not None)
         return [*new, *(entry for _, _, entry in others)][:limit]
 
+    def next_fetch_at(self, outlet: str, *, now: datetime) -> datetime | None:
+        with self._state.lock:
+            times = [
+                entry.next_at
+                for entry in self._state.frontier_entries.values()
+                if entry.candidate.outlet == outlet and entry.next_at is not None
+            ]
+        return min((time for time in times if now < time <= now + MAX_PAGE_WAIT), default=None)
+
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
         with self._state.lock:
             aliases = [UrlAlias(id=name, story=story) for name, story in self._state.aliases.items() if name in ids]

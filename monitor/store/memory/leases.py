@@ -60,11 +60,19 @@ class Leases:
         return replace(state, lease_until=now + term)
 
     def release(self, state: OutletState) -> None:
+        if self.release_all([state]):
+            raise LeaseLost(f"another process polls {state.name} now")
+
+    def release_all(self, states: Sequence[OutletState]) -> list[str]:
+        lost = []
         with self._state.lock:
-            stored = self._state.outlets.get(state.name)
-            if stored is None or stored.fencing_token != state.fencing_token:
-                raise LeaseLost(f"another process polls {state.name} now")
-            self._state.outlets[state.name] = replace(copy_outlet_state(state), holder=None, lease_until=None)
+            for state in states:
+                stored = self._state.outlets.get(state.name)
+                if stored is None or stored.fencing_token != state.fencing_token:
+                    lost.append(state.name)
+                else:
+                    self._state.outlets[state.name] = replace(copy_outlet_state(state), holder=None, lease_until=None)
+        return lost
 
     def make_due(self, name: str, *, at: datetime, now: datetime) -> bool:
         with self._state.lock:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.models import SourceCoverage
 from monitor.store import listed_urls
-from monitor.store.microseconds import micros
+from monitor.store.microseconds import from_micros, micros
 from monitor.store.protocol import MAX_PAGE_WAIT, UrlAlias
 from monitor.store.sqlite import rows, sql
 from monitor.urls import story_id
@@ -65,6 +65,12 @@ class Frontier:
             parameters = {"outlet": outlet, "now": micros(now), "latest": latest, "limit": limit}
             selected = connection.execute(sql.SELECT_DUE_ENTRIES, parameters)
             return [rows.frontier_entry(row) for row in selected]
+
+    def next_fetch_at(self, outlet: str, *, now: datetime) -> datetime | None:
+        parameters = {"outlet": outlet, "now": micros(now), "latest": micros(now + MAX_PAGE_WAIT)}
+        with self._database.read_connection() as connection:
+            time = connection.execute(sql.SELECT_NEXT_FETCH_TIME, parameters).get
+        return None if time is None else from_micros(time)
 
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
         parameters = (rows.json_text(list(ids)),)

@@ -58,10 +58,17 @@ class Leases:
         return replace(state, lease_until=now + term)
 
     def release(self, state: OutletState) -> None:
+        if self.release_all([state]):
+            raise LeaseLost(f"another process polls {state.name} now")
+
+    def release_all(self, states: Sequence[OutletState]) -> list[str]:
+        lost = []
         with self._database.write_transaction() as connection:
-            parameters = (micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
-            if not connection.execute(sql.RELEASE_LEASE, parameters).get:
-                raise LeaseLost(f"another process polls {state.name} now")
+            for state in states:
+                parameters = (micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
+                if not connection.execute(sql.RELEASE_LEASE, parameters).get:
+                    lost.append(state.name)
+        return lost
 
     def make_due(self, name: str, *, at: datetime, now: datetime) -> bool:
         with self._database.write_transaction() as connection:

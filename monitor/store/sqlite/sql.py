@@ -173,6 +173,9 @@ ORDER BY disposition IS NOT NULL, iif(disposition IS NULL, -first_seen_at, next_
   iif(disposition IS NULL, -ifnull(published_at, 0), 0), id
 LIMIT :limit
 """
+SELECT_NEXT_FETCH_TIME = (
+    "SELECT min(next_at) FROM frontier WHERE outlet = :outlet AND next_at > :now AND next_at <= :latest"
+)
 SELECT_FRONTIER_ENTRIES = f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE id IN (SELECT value FROM json_each(?))"
 SELECT_ENTRIES_WITH_GUID = (
     f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND guid = ? AND guid <> '' AND source = ? "
