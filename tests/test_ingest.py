@@ -557,7 +557,7 @@ def test_an_outcome_has_the_time_of_the_next_fetch(harness):
         return asyncio.run(harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate(), fetch_any_page)), entry
 
     harness.now = lambda: start
-    start = models.now()
+    start = models.now() + timedelta(minutes=1)  # after the entries were first seen
     stored, entry = outcome(ARTICLE.canonical_url, ARTICLE)
     assert stored.next_at == entry.first_seen_at + RECHECK_AGES[0]
     (entry,) = harness.due(SECOND_LOOK)

@@ -387,7 +387,7 @@ def test_a_renewal_after_an_outage_starts_when_the_store_is_back(site: Site, mon
     (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1)
     outage = Outage(service, monkeypatch)
     monkeypatch.setattr("monitor.crawl.lease.LEASE_TERM", timedelta(seconds=0.3))
-    lease = Lease(service, state)  # type: ignore[arg-type]  # a stub
+    lease = Lease(service, state, LeaseReleases(service))  # type: ignore[arg-type]  # a stub
 
     async def renew_once() -> None:
         await asyncio.wait({asyncio.create_task(lease.keep_renewed())}, timeout=0.15)
