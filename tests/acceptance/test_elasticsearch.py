@@ -94,7 +94,7 @@ def ending(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
 def wait_for_mail(stories: list[DemoStory], sink: MailSink) -> None:
     """Returns when all stories that match the alert were mailed."""
     expected = sum("Sberbank" in story.text for story in stories)
-    wait_for(lambda: sum(mail.text.count("What the ") for mail in sink.received) >= expected, seconds=120)
+    wait_for(lambda: sum(mail.text.count("What the ") for mail in sink.received) >= expected, seconds=240)
 
 
 def are_requests_made_in(newsroom: Newsroom, *, seconds: float) -> bool:
