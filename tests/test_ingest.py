@@ -656,7 +656,7 @@ def test_an_unexpected_error_fails_only_its_own_batch(harness, monkeypatch):
         return commit(commits)
 
     monkeypatch.setattr(harness.store, "commit", faulty)
-    monkeypatch.setattr("monitor.ingest.commit_queue.MAX_PAGES_PER_COMMIT_BATCH", 1)
+    monkeypatch.setattr(harness.ingest.commits._batches, "max_items", 1)
 
     async def all_at_once():
         gone = FetchError("410", kind=FailureKind.HTTP_410)
@@ -674,7 +674,7 @@ def test_an_unexpected_error_fails_only_its_own_batch(harness, monkeypatch):
 
 def test_a_cancelled_writer_fails_every_waiting_page(harness, monkeypatch):
     entries = [harness.candidate(f"https://gazette.example/{n}") for n in range(3)]
-    monkeypatch.setattr("monitor.ingest.commit_queue.MAX_PAGES_PER_COMMIT_BATCH", 1)
+    monkeypatch.setattr(harness.ingest.commits._batches, "max_items", 1)
 
     async def cancelled(*_):
         raise asyncio.CancelledError

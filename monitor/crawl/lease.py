@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.call_batches import CallBatches
 from monitor.errors import LeaseLost
 from monitor.models import now as clock
 from monitor.process_identity import is_dead_process
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LEASE_TERM = timedelta(seconds=45)  # how long a lease lasts without renewal; it is renewed every third of this
 RELEASE_LINGER_SECONDS = 0.5  # for which `run` waits for further polls to end, so that one request releases them all
+MAX_RELEASES_PER_CALL = 200
 
 
 class LeaseReleases:
@@ -28,35 +30,17 @@ class LeaseReleases:
 
     def __init__(self, service: Service, *, linger_seconds: float = 0.0) -> None:
         self._service = service
-        self._linger_seconds = linger_seconds
-        self._waiting: list[tuple[OutletState, asyncio.Future[bool]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._batches = CallBatches(self._write, max_items=MAX_RELEASES_PER_CALL, linger_seconds=linger_seconds)
 
     async def release(self, state: OutletState) -> None:
         """Stores the state and ends the lease.  Raises LeaseLost if another process holds it, and StoreError."""
-        is_released: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((state, is_released))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
-        if not await is_released:
+        if not await self._batches.put(state):
             raise LeaseLost(f"another process polls {state.name} now")
 
-    async def _write(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(self._linger_seconds)
-            batch, self._waiting = self._waiting, []
-            try:
-                lost = await self._service.call(self._service.store.release_all, [state for state, _ in batch])
-            except BaseException as error:  # raised in each poll that waits for this batch
-                for _, is_released in batch:
-                    if not is_released.done():
-                        is_released.set_exception(error)
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            for state, is_released in batch:
-                if not is_released.done():
-                    is_released.set_result(state.name not in lost)
+    async def _write(self, states: list[OutletState]) -> list[bool]:
+        """Returns for each state whether it is stored."""
+        lost = await self._service.call(self._service.store.release_all, states)
+        return [state.name not in lost for state in states]
 
 
 class Lease:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from monitor.call_batches import CallBatches
 from monitor.models import CommitResult, outcome_of_url
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ class CommitQueue:
         self._store = store
         self._call = call
         self._now = now
-        self._waiting_commits: list[tuple[PageCommit, asyncio.Future[CommitResult]]] = []
-        self._writer_task: asyncio.Task[None] | None = None
+        self._batches = CallBatches(self._write, max_items=MAX_PAGES_PER_COMMIT_BATCH)
         self._settled_story_ids: dict[
             str, None
         ] = {}  # the keys are ids of stories being written or written, oldest first
@@ -48,12 +47,8 @@ class CommitQueue:
         Adds to the frontier entry what became of its URL.
         Raises the exception of the store call that wrote the batch.
         """
-        result: asyncio.Future[CommitResult] = asyncio.get_running_loop().create_future()
         entry = _with_outcome(page_commit.entry, page_commit.outcome, now=self._now())
-        self._waiting_commits.append((replace(page_commit, entry=entry), result))
-        if self._writer_task is None or self._writer_task.done():
-            self._writer_task = asyncio.create_task(self._write_batches())
-        return await result
+        return await self._batches.put(replace(page_commit, entry=entry))
 
     def has_settled(self, story: str) -> bool:
         """Returns True if this process is writing, or has written, the story together with its frontier entry.
@@ -62,39 +57,22 @@ class CommitQueue:
         """
         return story in self._settled_story_ids
 
-    async def _write_batches(self) -> None:
-        while self._waiting_commits:
-            batch, self._waiting_commits = (
-                self._waiting_commits[:MAX_PAGES_PER_COMMIT_BATCH],
-                self._waiting_commits[MAX_PAGES_PER_COMMIT_BATCH:],
-            )
-            # Added before the write: a page that finds the story stored must not take it for an interrupted commit.
-            settling = {
-                commit.entry.story for commit, _ in batch if commit.entry.story
-            } - self._settled_story_ids.keys()
-            self._settled_story_ids.update(dict.fromkeys(settling))
-            try:
-                results = await self._call(self._store.commit, [commit for commit, _ in batch])
-            except BaseException as error:  # raised in each task that waits for this batch
-                self._forget_settled_stories(settling)
-                is_cancelled = not isinstance(error, Exception)
-                if is_cancelled:  # the writer ends, so the commits still waiting fail too
-                    batch, self._waiting_commits = batch + self._waiting_commits, []
-                for _, result in batch:
-                    if not result.done():
-                        result.set_exception(error)
-                if is_cancelled:
-                    raise
-                continue
-            written = {
-                commit.entry.story
-                for (commit, _), answer in zip(batch, results, strict=True)
-                if answer is CommitResult.WRITTEN
-            }
-            self._forget_settled_stories(settling - written)
-            for (_, result), answer in zip(batch, results, strict=True):
-                if not result.done():
-                    result.set_result(answer)
+    async def _write(self, commits: list[PageCommit]) -> list[CommitResult]:
+        # Added before the write: a page that finds the story stored must not take it for an interrupted commit.
+        settling = {commit.entry.story for commit in commits if commit.entry.story} - self._settled_story_ids.keys()
+        self._settled_story_ids.update(dict.fromkeys(settling))
+        try:
+            results = await self._call(self._store.commit, commits)
+        except BaseException:
+            self._forget_settled_stories(settling)
+            raise
+        written = {
+            commit.entry.story
+            for commit, result in zip(commits, results, strict=True)
+            if result is CommitResult.WRITTEN
+        }
+        self._forget_settled_stories(settling - written)
+        return results
 
     def _forget_settled_stories(self, stories: Iterable[str]) -> None:
         """Removes these ids from the settled stories, and the oldest ids beyond MAX_REMEMBERED_STORY_IDS."""

@@ -90,6 +90,23 @@ def test_a_cancelled_poll_keeps_no_other_from_being_released() -> None:
     assert [state.holder for state in service.store.outlets()] == [None, None, None]
 
 
+def test_a_cancelled_call_leaves_no_poll_waiting() -> None:
+    service = fake_service()
+    states = leased(service)
+
+    async def cancelled(*_: Any, **__: Any) -> Any:
+        raise asyncio.CancelledError
+
+    service.call = cancelled  # type: ignore[method-assign]  # a stub
+
+    async def work() -> list[Any]:
+        releases = LeaseReleases(service)  # type: ignore[arg-type]  # a stub
+        released = asyncio.gather(*map(releases.release, states), return_exceptions=True)
+        return await asyncio.wait_for(released, 30)
+
+    assert [type(result) for result in asyncio.run(work())] == [asyncio.CancelledError] * 3
+
+
 @pytest.mark.parametrize("linger", [0.0, 0.2])
 def test_a_release_waits_no_longer_than_the_linger_time(linger: float) -> None:
     service = fake_service()
