@@ -132,6 +132,11 @@ MAX_DELIVERY_WAIT = timedelta(days=9)  # of a notification without a snooze, for
 MAX_LEASE_TERM = timedelta(days=1)  # of an outlet's lease and of a notification's claim
 
 
+def is_ahead(time: datetime | None, now: datetime, longest: timedelta) -> bool:
+    """Returns True if the time is still to come, and within the longest wait for such a time."""
+    return time is not None and now < time <= now + longest
+
+
 class Frontier(Protocol):
     """The crawl frontier: for each URL that a source has listed, when it is fetched next and what it led to."""
 

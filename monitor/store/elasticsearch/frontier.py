@@ -10,7 +10,7 @@ from monitor.models import CoverageCount, Disposition, FrontierEntry, SourceCove
 from monitor.store import listed_urls
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
-from monitor.store.protocol import MAX_PAGE_WAIT
+from monitor.store.protocol import MAX_PAGE_WAIT, is_ahead
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Frontier:
             documents.read_frontier_entry(stored_entries[name].document) for name in ids if name in stored_entries
         )
         return [
-            entry for entry in entries if entry.next_at is not None and not now < entry.next_at <= now + MAX_PAGE_WAIT
+            entry for entry in entries if entry.next_at is not None and not is_ahead(entry.next_at, now, MAX_PAGE_WAIT)
         ]
 
     def next_fetch_at(self, outlet: str, *, now: datetime) -> datetime | None:

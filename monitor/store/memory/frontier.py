@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.models import CoverageCount, Disposition, SourceCoverage
 from monitor.store import listed_urls
-from monitor.store.protocol import MAX_PAGE_WAIT, UrlAlias
+from monitor.store.protocol import MAX_PAGE_WAIT, UrlAlias, is_ahead
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Frontier:
             for entry in entries
             if entry.candidate.outlet == outlet
             and entry.next_at is not None
-            and not now < entry.next_at <= now + MAX_PAGE_WAIT
+            and not is_ahead(entry.next_at, now, MAX_PAGE_WAIT)
         ]
         new = sorted((entry for _, entry in due if entry.outcome is None), key=lambda entry: entry.id)
         new.sort(key=lambda entry: entry.candidate.published_at or _EARLIEST_TIME, reverse=True)
@@ -82,7 +82,7 @@ class Frontier:
                 for entry in self._state.frontier_entries.values()
                 if entry.candidate.outlet == outlet and entry.next_at is not None
             ]
-        return min((time for time in times if now < time <= now + MAX_PAGE_WAIT), default=None)
+        return min((time for time in times if is_ahead(time, now, MAX_PAGE_WAIT)), default=None)
 
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
         with self._state.lock:

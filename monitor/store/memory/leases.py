@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import LeaseLost
 from monitor.models import OutletState
 from monitor.store.memory.state import copy_outlet_state
-from monitor.store.protocol import INITIAL_POLL_INTERVAL, MAX_LEASE_TERM
+from monitor.store.protocol import INITIAL_POLL_INTERVAL, MAX_LEASE_TERM, is_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Leases:
             free = [
                 outlets[name]
                 for name in dict.fromkeys(names)
-                if not now < (outlets[name].lease_until or now) <= now + MAX_LEASE_TERM
+                if not is_ahead(outlets[name].lease_until, now, MAX_LEASE_TERM)
                 and (not due_only or outlets[name].next_poll_at <= now)
             ]
             leased = sorted(free, key=lambda state: (state.next_poll_at, state.name))[:limit]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
-from monitor.store.protocol import MAX_DELIVERY_WAIT, MAX_LEASE_TERM, OutboxRecord
+from monitor.store.protocol import MAX_DELIVERY_WAIT, MAX_LEASE_TERM, OutboxRecord, is_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +32,8 @@ class Outbox:
                 queued
                 for queued in self._unsent_notifications()
                 if queued.notification.channel in channels
-                and not now < queued.notification.due_at <= now + MAX_DELIVERY_WAIT
-                and not now < (queued.claimed_until or now) <= now + MAX_LEASE_TERM
+                and not is_ahead(queued.notification.due_at, now, MAX_DELIVERY_WAIT)
+                and not is_ahead(queued.claimed_until, now, MAX_LEASE_TERM)
                 and queued.notification.alert not in snoozed
             ]
             for queued in free[:limit]:
