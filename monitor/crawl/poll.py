@@ -145,18 +145,16 @@ class Poll:
         await service.ingest.take_over(self._outlet, admitted.candidates)
         self.report.candidate_count = len({candidate.url for candidate in candidates})
         self.report.new_candidate_count = len(new_entries)
-        if any(result.parsed for result in results):
+        has_news = any(result.parsed for result in results)
+        if has_news:
             self._learn_rate(candidates, new_entries)
-        # The pages may take minutes, for which many polls would hold megabytes of summaries.
-        results, new_entries = await asyncio.to_thread(_without_texts, results, new_entries)
+            # The pages may take minutes, for which many polls would hold megabytes of summaries.
+            results, new_entries = await asyncio.to_thread(_without_texts, results, new_entries)
         del candidates, dropped, admitted
 
         traits = LearnedPageTraits.from_state(self._state)
         pages = DuePages(self._outlet, self._context, self.report, traits)
-        # The sources list nothing new, and no earlier page waits for this time.
-        is_idle = self._context.idle_outlets.has_no_due_page(self._state, now()) and not any(
-            result.parsed for result in results
-        )
+        is_idle = not has_news and self._context.idle_outlets.has_no_due_page(self._state, now())
         if not is_idle:
             await pages.process()
         self._state = traits.saved_in(self._state)
