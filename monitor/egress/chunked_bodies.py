@@ -17,6 +17,18 @@ class TooManyChunks(ValueError):
     """A body has very many small chunks; the connection is closed, and the response counts as cut."""
 
 
+class ChunkAllowance:
+    """The chunks that a body may still have: FREE_CHUNKS, and one for each MIN_MEAN_CHUNK_BYTES that come."""
+
+    def __init__(self) -> None:
+        self._left = float(FREE_CHUNKS)
+
+    def covers(self, chunk_bytes: int) -> bool:
+        """Counts a further chunk of this size; returns False if the body has too many small chunks."""
+        self._left += chunk_bytes / MIN_MEAN_CHUNK_BYTES - 1
+        return self._left >= 0
+
+
 class CoalescingChunkedDecoder(_ChunkedTransferDecoder):
     """Decodes a chunked body; passes all chunks of one read on together.
 
@@ -27,7 +39,7 @@ class CoalescingChunkedDecoder(_ChunkedTransferDecoder):
         super().__init__(self._collect, self._finish)
         self._on_data, self._on_finish = on_data, on_finish
         self._collected: list[bytes] = []
-        self._allowed_chunks = float(FREE_CHUNKS)
+        self._allowance = ChunkAllowance()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802  Twisted's name
         """Decodes the bytes of one read; raises TooManyChunks, on which Twisted closes the connection."""
@@ -35,8 +47,7 @@ class CoalescingChunkedDecoder(_ChunkedTransferDecoder):
         self._flush()
 
     def _collect(self, chunk: bytes) -> None:
-        self._allowed_chunks += len(chunk) / MIN_MEAN_CHUNK_BYTES - 1
-        if self._allowed_chunks < 0:
+        if not self._allowance.covers(len(chunk)):
             raise TooManyChunks("the body has too many small chunks")
         self._collected.append(chunk)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from monitor.egress.chunked_bodies import FREE_CHUNKS, MIN_MEAN_CHUNK_BYTES
+from monitor.egress.chunked_bodies import ChunkAllowance
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -70,11 +70,10 @@ async def body_parts(reader: asyncio.StreamReader, head: RequestHead, *, max_byt
     if "transfer-encoding" in head.headers:
         if head.headers["transfer-encoding"].lower() != "chunked" or "content-length" in head.headers:
             raise BadRequest(400)
-        left, allowed_chunks = max_bytes, float(FREE_CHUNKS)
+        left, allowance = max_bytes, ChunkAllowance()
         while length := await _read_chunk_length(reader):
             left -= length
-            allowed_chunks += length / MIN_MEAN_CHUNK_BYTES - 1
-            if left < 0 or allowed_chunks < 0:
+            if left < 0 or not allowance.covers(length):
                 raise BadRequest(413)
             async for part in _parts(reader, length):
                 yield part
