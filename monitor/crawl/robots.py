@@ -108,6 +108,7 @@ class RobotsMiddleware:
         self._obeys_robots = crawler.settings.getbool("MONITOR_OBEY_ROBOTS", True)
         self._user_agent = protego_agent_name(str(crawler.settings["USER_AGENT"]))
         self._rules_by_origin: dict[_RulesKey, RobotsRules] = {}
+        self._cached_characters = 0  # of all cached rules
         self._fetches_by_origin: dict[_RulesKey, asyncio.Task[RobotsRules]] = {}
         self._large_robots_lock = asyncio.Lock()
 
@@ -188,11 +189,19 @@ class RobotsMiddleware:
                 rules = RobotsRules(None, monotonic() + ROBOTS_CACHE_SECONDS)
         if rules.problem and expired is not None and not expired.problem:
             rules = replace(expired, expires_at=monotonic() + ROBOTS_RETRY_SECONDS)  # the expired rules stay in use
-        characters = rules.characters + sum(cached.characters for cached in self._rules_by_origin.values())
-        if len(self._rules_by_origin) >= MAX_CACHED_ROBOTS_RULES or characters > MAX_CACHED_ROBOTS_CHARACTERS:
-            self._rules_by_origin.clear()
-        self._rules_by_origin[key] = rules
+        self._cache(key, rules)
         return rules
+
+    def _cache(self, key: _RulesKey, rules: RobotsRules) -> None:
+        """Keeps the rules; first clears the cache if it is full."""
+        self._cached_characters += rules.characters
+        is_too_long = self._cached_characters > MAX_CACHED_ROBOTS_CHARACTERS
+        if is_too_long or len(self._rules_by_origin) >= MAX_CACHED_ROBOTS_RULES:
+            self._rules_by_origin.clear()
+            self._cached_characters = rules.characters
+        elif replaced := self._rules_by_origin.get(key):
+            self._cached_characters -= replaced.characters
+        self._rules_by_origin[key] = rules
 
     async def _download_rules(self, origin: str, meta: dict[str, object], *, max_bytes: int) -> RobotsRules:
         """Requests and parses robots.txt.  Raises DownloadCancelledError for a larger body."""

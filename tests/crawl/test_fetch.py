@@ -286,6 +286,20 @@ def test_expired_rules_stay_slow_to_match_while_robots_txt_fails(engine: Engine,
     assert engine.with_fetcher(work) == [True, True]
 
 
+def test_the_characters_of_cached_robots_rules_are_bounded(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that replace expired ones count once."""
+    monkeypatch.setattr("monitor.crawl.robots.MAX_CACHED_ROBOTS_CHARACTERS", 1000)
+
+    async def work(fetcher: Any) -> list[int]:
+        robots, sizes = fetcher._crawler.get_downloader_middleware(RobotsMiddleware), []
+        for host, characters in (("a", 400), ("b", 400), ("b", 100), ("b", 400), ("c", 300), ("d", 5000), ("e", 1)):
+            robots._cache((host, True), RobotsRules(None, 0.0, characters=characters))
+            sizes.append(len(robots._rules_by_origin))
+        return sizes
+
+    assert engine.with_fetcher(work) == [1, 2, 2, 2, 1, 1, 1]
+
+
 def test_a_redirect_loop_counts_as_no_robots_txt(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", status=302, headers=(("Location", "/robots.txt"),))
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
