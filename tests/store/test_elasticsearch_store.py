@@ -229,6 +229,24 @@ def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: Elasticse
     assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2500
 
 
+@pytest.mark.parametrize("error", [StoreRefused, StoreUnavailable])
+def test_a_migration_ends_well_if_another_process_completes_it_first(
+    newer: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """A search in the index that the other one has deleted fails with 404 or 503."""
+    copy_documents = migration._copy_documents
+
+    def copy_after_another(*args: Any) -> int:
+        monkeypatch.setattr(migration, "_copy_documents", copy_documents)
+        assert migration.migrate_kind(newer.cluster, "urls", URLS_VERSION) == 2500
+        raise error("the index is gone")
+
+    migration.put_templates(newer.cluster)
+    monkeypatch.setattr(migration, "_copy_documents", copy_after_another)
+    assert migration.migrate_kind(newer.cluster, "urls", URLS_VERSION) == 2500
+    assert migration.stored_mapping_versions(newer.cluster)["urls"] == URLS_VERSION + 1
+
+
 def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: ElasticsearchStore) -> None:
     def broken(write: DocumentWrite) -> DocumentWrite:
         return replace(write, document={**write.document, "weight": "heavy"})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from elasticsearch import ApiError
 
-from monitor.errors import StoreRefused
+from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import from_rfc3339
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
@@ -253,7 +253,8 @@ def migrate_kind(cluster: Cluster, kind: str, old_version: int, transform: Write
     Returns the number of documents in the new index.  From the start of the copy, the old index refuses writes with an
     error that writers retry; the request that switches the alias also deletes the old index.  If the process is
     killed, the next `set_up_indices` resumes the copy.  Two processes may migrate at the same time, because copying
-    never overwrites a document.
+    never overwrites a document; the one whose old index is deleted meanwhile (a search in a deleted index may fail with
+    503) returns like the other.
     Raises StoreRefused if a document does not fit the new mapping; the old index is then in use and writable again.
     """
     old = schema.index_name(cluster.prefix, kind, old_version)
@@ -271,10 +272,11 @@ def migrate_kind(cluster: Cluster, kind: str, old_version: int, transform: Write
                     {"remove_index": {"index": old}},
                 ]
             )
-    except StoreRefused:
+    except (StoreRefused, StoreUnavailable) as error:
         if stored_mapping_versions(cluster).get(kind) == schema.MAPPING_VERSIONS[kind]:
             return cluster.count_documents(kind, {"match_all": {}})  # another process has completed the migration
-        _undo_migration(cluster, kind, old_version)
+        if isinstance(error, StoreRefused):
+            _undo_migration(cluster, kind, old_version)
         raise
     log.info("%s holds %d documents; %s is deleted", new, count, old)
     return count
