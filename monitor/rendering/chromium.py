@@ -124,8 +124,8 @@ async def _running_network_service(browser: Browser | None) -> frozenset[int]:
 async def _require_network_service(page: Page, expected: frozenset[int]) -> None:
     """Raises TargetClosedError if the browser's process for the network is not the expected one.
 
-    The requests that were under way when it died failed, or stay without an answer: a page may lack the text that its
-    script had requested.
+    The requests that were under way when it died failed, some as if the page were a download, or stay without an
+    answer: a page may lack the text that its script had requested.
     """
     if expected and await _running_network_service(page.context.browser) != expected:
         raise TargetClosedError
@@ -199,7 +199,8 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         failures: Counter[FailureKind] = Counter()
         async with self._page_slots:
             self._pages_rendered += 1
-            for _ in range(MAX_RENDER_ATTEMPTS):
+            attempts = 0
+            while attempts < MAX_RENDER_ATTEMPTS:
                 browser = await self._ensure_browser()
                 generation = self._driver_generation
                 try:
@@ -209,6 +210,8 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
                     if failures[error.kind] >= MAX_FAILURES_BY_KIND.get(error.kind, 1):
                         raise
                 except PlaywrightError:
+                    # A driver that was discarded for another page is no failure of this one.
+                    attempts += generation == self._driver_generation
                     self.stats.inc_value("monitor/rendering/browser-died")
                     await asyncio.sleep(BROWSER_RESTART_PAUSE_SECONDS)
                     # scrapy-playwright has noticed the death of a browser by now.  If it has not, Playwright's driver
@@ -406,9 +409,11 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             async with asyncio.timeout(options.timeout_seconds):
                 response = await Tab(page, options).load(request)
             await _require_network_service(page, network_service)
-        except TimeoutError as error:
+        except (TimeoutError, FetchError, PlaywrightError) as error:
             await _require_network_service(page, network_service)
-            raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
+            if isinstance(error, TimeoutError):
+                raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
+            raise
         else:
             return response
         finally:

@@ -58,6 +58,11 @@ def render_while(
         killer.join()
 
 
+def assert_rendered(results: list[Any]) -> None:
+    assert [result for result in results if isinstance(result, BaseException)] == []
+    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+
+
 def wait_for_requests(site: Site, requests: int) -> None:
     deadline = time.monotonic() + 60
     while site.count() < requests and time.monotonic() < deadline:
@@ -72,7 +77,7 @@ def test_no_page_is_lost_when_splash_is_killed(engine: Engine, site: Site, splas
             os.kill(splash.pid, signal.SIGKILL)
 
     results = render_while(engine, site, "splash", crawl_settings(splash=splash.url), kill)
-    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    assert_rendered(results)
 
 
 @pytest.mark.chromium
@@ -83,7 +88,7 @@ def test_no_page_is_lost_when_chromium_is_killed(engine: Engine, site: Site, chr
             os.kill(browser_pid(), signal.SIGKILL)
 
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
-    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    assert_rendered(results)
 
 
 @pytest.mark.chromium
@@ -97,7 +102,7 @@ def test_a_page_whose_renderer_is_killed_is_rendered_again(engine: Engine, site:
                 os.kill(pid, signal.SIGKILL)
 
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
-    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    assert_rendered(results)
 
 
 @pytest.mark.chromium
@@ -113,7 +118,7 @@ def test_no_page_is_lost_when_the_network_service_of_chromium_is_killed(
                 os.kill(pid, signal.SIGKILL)
 
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=15)
-    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    assert_rendered(results)
 
 
 @pytest.mark.chromium
@@ -179,7 +184,7 @@ def test_no_page_is_lost_when_the_chromium_driver_is_killed(
         monkeypatch.setattr(tempfile, "tempdir", directory)
         results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill)
         assert list(Path(directory).iterdir()) == []  # such as the profile that the dead driver did not remove
-    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    assert_rendered(results)
     gc.collect()  # asyncio logs exceptions that nobody has read when it collects their futures
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
@@ -219,7 +224,7 @@ def test_a_driver_that_is_killed_as_it_starts_is_started_again(engine: Engine, s
         os.kill(pids[0], signal.SIGKILL)
 
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=2)
-    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    assert_rendered(results)
 
 
 @pytest.mark.chromium
@@ -238,7 +243,7 @@ def test_a_browser_that_opens_no_pages_is_replaced(
                 os.kill(pid, signal.SIGKILL)
 
     results = render_while(engine, site, "playwright", crawl_settings(chromium=chromium_path), kill, number=16)
-    assert all(pages.PARAGRAPHS[-1] in page.body.decode() for page in results), results
+    assert_rendered(results)
     assert browsers[0] not in descendants()
 
 
