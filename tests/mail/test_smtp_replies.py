@@ -71,7 +71,7 @@ def test_an_unclear_reply_to_a_mail_may_mean_that_it_was_taken(reply: Reply) -> 
         ({"RCPT": b"no code\r\n"}, DeliveryUnavailable),
         ({"MAIL": b"250-\r\n451 \r\n"}, DeliveryUnavailable),
     ],
-    ids=str,
+    ids=["content-451", "content-554", "data-250", "data-dropped", "rcpt-garbage", "mail-451"],
 )
 def test_a_refused_mail_and_one_not_handed_over_were_not_taken(
     replies: dict[str, Reply], error: type[Exception]
