@@ -8,13 +8,15 @@ install: .venv/installed
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/python -m monitor.query.dictionaries
 	touch $@
 
 demo: install
 	$(BIN)/python -m monitor.demo
 
+# Two processes share the tests by file: more would need an Elasticsearch, a Splash and their memory each.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # A real Elasticsearch for development, in the foreground; needs Java 21 or newer and Maven.
 elasticsearch: install

@@ -66,5 +66,5 @@ def test_metadata_is_cut_without_a_flag() -> None:
 def test_the_cache_of_words_is_bounded_in_bytes() -> None:
     for number in range(3000):
         analysis.word_forms(f"{number}" + "x" * 10_000)
-    cached = sum(len(word) for word in analysis._word_forms_cache)
+    cached = sum(len(word) for word in analysis._word_forms_by_language[None])
     assert cached * 8 < analysis.MAX_CACHED_BYTES + 100_000

@@ -7,10 +7,13 @@ token; each run of Katakana, Thai, Lao, Khmer or Burmese is a token.  Each token
 
 - raw: the written form without a possessive 's or an elided article (l', d', dell');
 - exact: raw in lower case without diacritics;
-- stem: exact without Russian and English endings (Snowball).
+- stem: the word that it is a form of, in the language of the text (`monitor.query.stemming`); "" where a script has
+  none.
 
-`monitor.store.elasticsearch.analysis` configures Elasticsearch's analyzers to give the same tokens; a test compares
-both on a real server.
+A plain word of a query accepts its exact form and its stems in all languages of its script.
+
+`monitor.store.elasticsearch.analysis` configures Elasticsearch's analyzers to give the same raw and exact tokens; a
+test compares both on a real server.  Both stores index the stems as they are computed here.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from monitor.models import DIRECTION_MARK_DELETIONS
 from monitor.query import folding
 from monitor.query.fields import WORDS_FIELDS
 from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, word_boundaries, words_of
-from monitor.query.stemming import stem
+from monitor.query.stemming import STEMMED_LANGUAGES, stem, stems_of_query_word
 
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word
@@ -95,13 +98,15 @@ class Tokens:
 
     __slots__ = ("_offsets", "_positions", "_sorted_tokens", "_word_forms", "position_cache", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, language: str | None = None) -> None:
         self.text = text
-        self._word_forms = [_word_forms_cache.get(surface) or word_forms(surface) for surface in words_of(text)]
+        language = language if language in _word_forms_by_language else None
+        cached = _word_forms_by_language[language]
+        self._word_forms = [cached.get(surface) or word_forms(surface, language) for surface in words_of(text)]
         self._positions: list[dict[str, list[int]] | None] = [None, None, None]
         self._sorted_tokens: dict[Form, list[str]] = {}
         self._offsets: list[tuple[int, int]] | None = None
-        self.position_cache: dict[TokenMatcher, list[int]] = {}  # for wildcard and fuzzy tokens only
+        self.position_cache: dict[TokenMatcher, list[int]] = {}  # for tokens that several values satisfy
 
     def __len__(self) -> int:
         return len(self._word_forms)
@@ -141,33 +146,40 @@ class Tokens:
         return self._offsets
 
 
-def analysed_tokens(text: str) -> Tokens:
-    """Splits a text into tokens."""
-    return Tokens(text)
+def analysed_tokens(text: str, language: str | None = None) -> Tokens:
+    """Splits a text of a language (ISO 639-1; None if unknown) into tokens."""
+    return Tokens(text, language)
 
 
-_word_forms_cache: dict[str, WordForms] = {}
-_cached_bytes = 0  # estimated size of `_word_forms_cache`; threads may lose an update, which matters little
+_word_forms_by_language: dict[str | None, dict[str, WordForms]] = {
+    language: {} for language in (None, *STEMMED_LANGUAGES)
+}
+_cached_bytes = 0  # estimated size of `_word_forms_by_language`; threads may lose an update, which matters little
 # A translation table for str.translate.  The Elasticsearch analyzers do not remove direction marks, because stories are
 # stored without them.
 _REMOVED_CHARACTERS = {**folding.INVISIBLE_CHARACTERS, **DIRECTION_MARK_DELETIONS}
 
 
-def word_forms(surface: str) -> WordForms:
-    """Returns the three forms of one word, from a cache if the word occurred before."""
+def word_forms(surface: str, language: str | None = None) -> WordForms:
+    """Returns the three forms of one word of a text in a language, from a cache if the word occurred before."""
     global _cached_bytes  # noqa: PLW0603  an attribute of an object would cost time for each word of each text
-    cached = _word_forms_cache.get(surface)
+    cached = _word_forms_by_language[language].get(surface)
     if cached is None:
-        raw = _without_article(
-            _without_possessive(surface.translate(LOOKALIKE_REPLACEMENTS).translate(_REMOVED_CHARACTERS))
-        )
-        exact = folding.fold_case_and_diacritics(raw)
+        raw = _raw_form(surface)
         if _cached_bytes > MAX_CACHED_BYTES:
-            _word_forms_cache.clear()
+            for words in _word_forms_by_language.values():
+                words.clear()
             _cached_bytes = 0
         _cached_bytes += _BYTES_PER_CACHED_WORD + _BYTES_PER_CACHED_CHARACTER * len(surface)
-        cached = _word_forms_cache[surface] = WordForms(raw, exact, stem(exact))
+        cached = WordForms(raw, folding.fold_case_and_diacritics(raw), stem(raw, language))
+        _word_forms_by_language[language][surface] = cached
     return cached
+
+
+def _raw_form(surface: str) -> str:
+    return _without_article(
+        _without_possessive(surface.translate(LOOKALIKE_REPLACEMENTS).translate(_REMOVED_CHARACTERS))
+    )
 
 
 def _without_possessive(token: str) -> str:
@@ -190,6 +202,19 @@ class EqualToken:
 
     form: Form
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class InflectedToken:
+    """A token matcher: accepts a token whose exact form is ``value``, or whose stem is one of ``stems``."""
+
+    value: str
+    stems: tuple[str, ...]
+
+    @property
+    def alternatives(self) -> tuple[EqualToken, ...]:
+        """The matchers of which a token satisfies one at least."""
+        return (EqualToken(Form.EXACT, self.value), *(EqualToken(Form.STEM, stem) for stem in self.stems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +250,7 @@ class FuzzyToken:
     distance: int
 
 
-TokenMatcher: TypeAlias = EqualToken | WildcardToken | FuzzyToken
+TokenMatcher: TypeAlias = EqualToken | InflectedToken | WildcardToken | FuzzyToken
 
 # During segmentation two click letters of Khoisan languages replace the wildcards, because * and ? would end a word.
 _STAR_PLACEHOLDER, _QUESTION_MARK_PLACEHOLDER = "\u01c0", "\u01c3"
@@ -254,14 +279,16 @@ def _token_matcher(surface: str, form: Form, distance: int) -> TokenMatcher:
 
     Matchers with wildcards or an edit distance never use the stem: they require the exact form instead.
     """
-    word = word_forms(surface)
-    if _STAR_PLACEHOLDER in word.exact or _QUESTION_MARK_PLACEHOLDER in word.exact:
-        literal = Form.EXACT if form is Form.STEM else form
-        return WildcardToken(literal, getattr(word, literal).translate(_WILDCARDS_BY_PLACEHOLDER))
+    raw = _raw_form(surface)
+    exact = folding.fold_case_and_diacritics(raw)
+    literal_form, literal = (Form.RAW, raw) if form is Form.RAW else (Form.EXACT, exact)
+    if _STAR_PLACEHOLDER in exact or _QUESTION_MARK_PLACEHOLDER in exact:
+        return WildcardToken(literal_form, literal.translate(_WILDCARDS_BY_PLACEHOLDER))
     if distance:
-        literal = Form.EXACT if form is Form.STEM else form
-        return FuzzyToken(literal, getattr(word, literal), distance)
-    return EqualToken(form, getattr(word, form))
+        return FuzzyToken(literal_form, literal, distance)
+    if form is Form.STEM and (stems := stems_of_query_word(raw)):
+        return InflectedToken(exact, stems)
+    return EqualToken(literal_form, literal)
 
 
 def _words_with_wildcards(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
-from monitor.query.analysis import EqualToken, Form, Tokens, token_matchers
+from monitor.query.analysis import EqualToken, InflectedToken, Tokens, token_matchers
 from monitor.query.fields import NUMBER_FIELDS, TIME_FIELDS
 from monitor.query.matcher import AnalysedStory, matches
 from monitor.query.occurrences import Span, matching_positions, spans
@@ -116,12 +116,13 @@ def _other_written_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[s
     sequence = token_matchers(node)
     if len(sequence) != 1 or not isinstance(sequence[0], EqualToken):
         return []
-    stems = token_matchers(Word(re.sub(r"[*?]", " ", node.text), field=node.field))  # * and ? are literal in quotes
+    # * and ? are literal in quotes
+    inflected = token_matchers(Word(re.sub(r"[*?]", " ", node.text), field=node.field))
     written_forms = {
-        text[position][0]
+        text[position].raw
         for text in texts
-        if stems and isinstance(stems[0], EqualToken) and stems[0].form is Form.STEM
-        for position in text.positions(Form.STEM).get(stems[0].value, ())
+        if inflected and isinstance(inflected[0], InflectedToken)
+        for position in matching_positions(text, inflected[0])
     }
     return sorted(written_forms)[:3]
 

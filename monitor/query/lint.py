@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from monitor.models import now as current_time
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import EqualToken, Form, TokenMatcher, WildcardToken, token_matchers
+from monitor.query.analysis import (
+    EqualToken,
+    Form,
+    InflectedToken,
+    TokenMatcher,
+    WildcardToken,
+    token_matchers,
+)
 from monitor.query.fields import NUMBER_FIELDS, WORDS_FIELDS
 from monitor.query.occurrences import glob_matches
 from monitor.query.parse import parse, query_tokens
@@ -368,13 +375,15 @@ def _token_implies(premise: TokenMatcher, conclusion: TokenMatcher) -> bool:
     """Returns True if every token that satisfies ``premise`` satisfies ``conclusion``; False if undecided."""
     if premise == conclusion:
         return True
-    if not isinstance(premise, EqualToken):
+    if isinstance(premise, InflectedToken) and isinstance(conclusion, InflectedToken):
+        return {*premise.alternatives} <= {*conclusion.alternatives}
+    if not isinstance(premise, EqualToken) or premise.form is Form.STEM:
         return False
     match conclusion:
         case EqualToken(form, value):
-            if premise.form is Form.STEM or (premise.form is Form.EXACT and form is Form.RAW):
-                return False
-            return _token_in_form(premise, form) == value
+            return (premise.form, form) != (Form.EXACT, Form.RAW) and _token_in_form(premise, form) == value
+        case InflectedToken(value):
+            return _token_in_form(premise, Form.EXACT) == value
         case WildcardToken(form, value):
             is_determined = premise.form is Form.RAW or (premise.form is Form.EXACT and form is Form.EXACT)
             return is_determined and glob_matches(value, _token_in_form(premise, form))
@@ -383,11 +392,8 @@ def _token_implies(premise: TokenMatcher, conclusion: TokenMatcher) -> bool:
 
 
 def _token_in_form(term: EqualToken, form: Form) -> str:
-    """Returns the token of ``term`` in another form; that form must follow from the term's own, as stem from raw."""
-    if term.form is form:
-        return term.value
-    leaf = Word(term.value) if form is Form.STEM else Phrase(term.value)
-    return "".join(token_matcher.value for token_matcher in token_matchers(leaf))
+    """Returns the token of ``term``, which has the raw or the exact form, in that form or the exact form."""
+    return term.value if term.form is form else folding.fold_case_and_diacritics(term.value)
 
 
 def _unordered_pairs(values: list[Value]) -> Iterable[tuple[Value, Value]]:

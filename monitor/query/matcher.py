@@ -7,14 +7,30 @@ A word, phrase or NEAR matches within one field; without a field prefix, within 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import FORM_ORDER, EqualToken, Tokens, WildcardToken, token_matchers
-from monitor.query.fields import ANALYSED_FIELDS, DEFAULT_FIELDS, NUMBER_FIELDS, TIME_FIELDS, VALUE_FIELDS
-from monitor.query.occurrences import alternative_finders, contains_position, span_finder
+from monitor.query.analysis import (
+    FORM_ORDER,
+    EqualToken,
+    FuzzyToken,
+    InflectedToken,
+    TokenMatcher,
+    Tokens,
+    WildcardToken,
+    token_matchers,
+)
+from monitor.query.fields import (
+    ANALYSED_FIELDS,
+    DEFAULT_FIELDS,
+    NUMBER_FIELDS,
+    TEXT_FIELDS,
+    TIME_FIELDS,
+    VALUE_FIELDS,
+)
+from monitor.query.occurrences import alternative_finders, contains_position, matching_positions, span_finder
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
 
 if TYPE_CHECKING:
@@ -51,7 +67,8 @@ class AnalysedStory:
     def _analyse_field(self, field: str) -> tuple[Tokens, ...]:
         if not field:
             return tuple(text for name in DEFAULT_FIELDS for text in self.analysed_texts(name) if len(text))
-        return tuple(map(Tokens, ANALYSED_FIELDS[field].read(self.story)))
+        language = self.story.language if field in TEXT_FIELDS else None
+        return tuple(Tokens(text, language) for text in ANALYSED_FIELDS[field].read(self.story))
 
     def values(self, field: str) -> Iterable[str]:
         """Returns the story's values of a VALUE field; empty if it has none.  Raises KeyError for any other field."""
@@ -119,7 +136,11 @@ def _estimated_cost(node: Node) -> int:
             return 0
         case Word() | Phrase():
             sequence = token_matchers(node)
-            return 1 + len(sequence) + 10 * any(not isinstance(token_matcher, EqualToken) for token_matcher in sequence)
+            return (
+                1
+                + len(sequence)
+                + 10 * any(isinstance(token_matcher, WildcardToken | FuzzyToken) for token_matcher in sequence)
+            )
         case Near(left, right):
             return 5 + _estimated_cost(left) + _estimated_cost(right)
         case Not(inner):
@@ -189,45 +210,45 @@ def _word_clause_predicate(node: Word | Phrase | Near) -> StoryPredicate:
 def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
     """Compiles the clause to a function that takes a text's tokens; returns True if the clause occurs in the text."""
     if isinstance(node, Near):
-        operands = _single_equal_token(node.left), _single_equal_token(node.right)
+        operands = _single_token(node.left), _single_token(node.right)
         if operands[0] and operands[1]:
             return _near_tokens_predicate(operands[0], operands[1], node.gap, ordered=node.ordered)
         finders = alternative_finders(node)
         return lambda text: any(next(find(text), None) is not None for find in finders)
     if not getattr(node, "slop", 0):
         sequence = token_matchers(node)
-        if all(isinstance(token_matcher, EqualToken) for token_matcher in sequence):
-            return _adjacent_tokens_predicate(
-                [token_matcher for token_matcher in sequence if isinstance(token_matcher, EqualToken)]
-            )
+        if all(isinstance(token_matcher, EqualToken | InflectedToken) for token_matcher in sequence):
+            return _adjacent_tokens_predicate(sequence)
         if len(sequence) == 1 and isinstance(pattern := sequence[0], WildcardToken) and pattern.is_prefix_only:
             return _prefix_predicate(pattern)
     find_spans = span_finder(node)
     return lambda text: next(find_spans(text), None) is not None
 
 
-def _single_equal_token(node: Node) -> EqualToken | None:
+def _single_token(node: Node) -> EqualToken | InflectedToken | None:
     """Returns the matcher of a word or phrase of one token without wildcards and ``~``; None for any other node."""
     if not isinstance(node, Word | Phrase) or len(sequence := token_matchers(node)) != 1:
         return None
-    return sequence[0] if isinstance(sequence[0], EqualToken) else None
+    return sequence[0] if isinstance(sequence[0], EqualToken | InflectedToken) else None
 
 
-def _adjacent_tokens_predicate(sequence: list[EqualToken]) -> Callable[[Tokens], bool]:
-    form_index = FORM_ORDER.index(sequence[0].form)
-    values = [term.value for term in sequence]
-    if len(values) == 1:
-        value = values[0]
-        return lambda text: value in text.positions_by_form_index(form_index)
+def _adjacent_tokens_predicate(sequence: Sequence[TokenMatcher]) -> Callable[[Tokens], bool]:
+    if len(sequence) == 1:
+        (token_matcher,) = sequence
+        if isinstance(token_matcher, EqualToken):
+            form_index, value = FORM_ORDER.index(token_matcher.form), token_matcher.value
+            return lambda text: value in text.positions_by_form_index(form_index)
+        return lambda text: bool(matching_positions(text, token_matcher))
 
     def has_adjacent_tokens(text: Tokens) -> bool:
-        token_positions = text.positions_by_form_index(form_index)
-        term_positions = [token_positions.get(value) for value in values]
-        if not all(term_positions):
-            return False
-        positions = cast("list[list[int]]", term_positions)
-        rarest = min(range(len(values)), key=lambda offset: len(positions[offset]))
-        rest = [(offset - rarest, positions[offset]) for offset in range(len(values)) if offset != rarest]
+        positions = []
+        for token_matcher in sequence:
+            matched = matching_positions(text, token_matcher)
+            if not matched:
+                return False
+            positions.append(matched)
+        rarest = min(range(len(positions)), key=lambda offset: len(positions[offset]))
+        rest = [(offset - rarest, positions[offset]) for offset in range(len(positions)) if offset != rarest]
         return any(
             all(contains_position(other_positions, position + offset) for offset, other_positions in rest)
             for position in positions[rarest]
@@ -250,12 +271,12 @@ def _prefix_predicate(pattern: WildcardToken) -> Callable[[Tokens], bool]:
     return has_token_with_prefix
 
 
-def _near_tokens_predicate(left: EqualToken, right: EqualToken, gap: int, *, ordered: bool) -> Callable[[Tokens], bool]:
-    left_form, right_form = FORM_ORDER.index(left.form), FORM_ORDER.index(right.form)
-
+def _near_tokens_predicate(
+    left: TokenMatcher, right: TokenMatcher, gap: int, *, ordered: bool
+) -> Callable[[Tokens], bool]:
     def has_tokens_within_gap(text: Tokens) -> bool:
-        left_positions = text.positions_by_form_index(left_form).get(left.value)
-        right_positions = text.positions_by_form_index(right_form).get(right.value)
+        left_positions = matching_positions(text, left)
+        right_positions = matching_positions(text, right)
         if not left_positions or not right_positions:
             return False
         for position in left_positions:

@@ -19,7 +19,16 @@ from typing import TypeAlias
 
 from rapidfuzz.distance import OSA
 
-from monitor.query.analysis import EqualToken, FuzzyToken, TokenMatcher, Tokens, WildcardToken, token_matchers
+from monitor.query.analysis import (
+    EqualToken,
+    Form,
+    FuzzyToken,
+    InflectedToken,
+    TokenMatcher,
+    Tokens,
+    WildcardToken,
+    token_matchers,
+)
 from monitor.query.syntax import Near, Node, Or, Phrase, Word
 
 Occurrence: TypeAlias = tuple[int, int]  # positions of the first and last of consecutive matching tokens
@@ -178,6 +187,11 @@ def matching_positions(text: Tokens, token_matcher: TokenMatcher) -> Sequence[in
     match token_matcher:
         case EqualToken(form, value):
             return text.positions(form).get(value, ())
+        case InflectedToken():
+            cached = text.position_cache.get(token_matcher)
+            if cached is None:
+                cached = text.position_cache[token_matcher] = _positions_of_inflected_token(text, token_matcher)
+            return cached
         case WildcardToken() | FuzzyToken():
             cached = text.position_cache.get(token_matcher)
             if cached is None:
@@ -191,6 +205,16 @@ def matching_positions(text: Tokens, token_matcher: TokenMatcher) -> Sequence[in
                     position for token in matching_tokens for position in token_positions[token]
                 )
             return cached
+
+
+def _positions_of_inflected_token(text: Tokens, token_matcher: InflectedToken) -> list[int]:
+    stem_positions = text.positions(Form.STEM)
+    found = [stem_positions[stem] for stem in token_matcher.stems if stem in stem_positions]
+    if exact := text.positions(Form.EXACT).get(token_matcher.value):
+        found.append(exact)
+    if len(found) == 1:
+        return found[0]
+    return sorted({position for positions in found for position in positions})
 
 
 def _tokens_matching_wildcards(text: Tokens, pattern: WildcardToken) -> list[str]:

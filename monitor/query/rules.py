@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.models import now as current_time
 from monitor.query import folding
-from monitor.query.analysis import EqualToken, Form, FuzzyToken, TokenMatcher, WildcardToken, token_matchers
+from monitor.query.analysis import (
+    EqualToken,
+    Form,
+    FuzzyToken,
+    InflectedToken,
+    TokenMatcher,
+    WildcardToken,
+    token_matchers,
+)
 from monitor.query.fields import VALUE_FIELDS
 from monitor.query.matcher import AnalysedStory, StoryPredicate, story_predicate
 from monitor.query.parse import parse
@@ -216,6 +224,9 @@ def _keys_of_token(token_matcher: TokenMatcher, field: str) -> RequiredKeys | No
             return RequiredKeys(
                 frozenset({(f"{form}/{field}", value)}), _estimated_token_frequency(value), is_sufficient=True
             )
+        case InflectedToken(value):
+            keys = frozenset((f"{token.form}/{field}", token.value) for token in token_matcher.alternatives)
+            return RequiredKeys(keys, _estimated_token_frequency(value), is_sufficient=True)
         case WildcardToken(form):
             prefix = token_matcher.prefix[:MAX_PREFIX_KEY_CHARACTERS]
             return RequiredKeys(

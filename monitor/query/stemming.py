@@ -1,68 +1,257 @@
-"""Reduces Russian and English words to stems with the Snowball algorithms, giving the same stems as Lucene."""
+"""Reduces the written forms of a word to one stem, by the language of the text.
+
+The stem of a word that the language's dictionary has is its dictionary form (simplemma), folded to lower case without
+diacritics.  The stem of any other word, such as a name, is what the language's rules leave of it, after a mark: so no
+name becomes one with a word of the dictionary ("Harding" and "hard").
+"""
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
+from functools import cache
 
-from snowballstemmer.english_stemmer import EnglishStemmer
-from snowballstemmer.russian_stemmer import RussianStemmer
+import Stemmer
+from simplemma.strategies import DefaultStrategy, DictionaryLookupStrategy
 
-_english_stemmer, _russian_stemmer = EnglishStemmer(), RussianStemmer()
-_stemmer_lock = threading.Lock()  # the stemmers store the current word as an attribute
+from monitor.query import dictionaries
+from monitor.query.dictionaries import MappedDictionaries
+from monitor.query.folding import fold_case_and_diacritics
 
-#: Words to which Snowball would give the stem of a word of another meaning (in brackets), with a stem of their own.
-#: The Elasticsearch analyzer uses the same list.
-STEM_OVERRIDES = {
-    word: stem
-    for stem, words in {
-        "accountant": "accountant accountants",  # (account)
-        "apartment": "apartment apartments",  # (apart)
-        "appointment": "appointment appointments",  # (appoint)
-        "arms": "arms",  # (arm)
-        "authors": "author authors authored",  # (authority)
-        "capitalism": "capitalism",  # (capital)
-        "customer": "customer customers",  # (customs)
-        "department": "department departments",  # (depart)
-        "emergency": "emergency emergencies",  # (emerge)
-        "evening": "evening evenings",  # (even)
-        "execution": "execution executions",  # (executive)
-        "experience": "experience experiences experienced",  # (experiment)
-        "important": "important importantly importance",  # (import)
-        "informal": "informal informally",  # (inform)
-        "international": "international internationally",  # (intern)
-        "lateral": "lateral laterally",  # (later)
-        "marketing": "marketing",  # (market)
-        "officer": "officer officers",  # (office)
-        "operator": "operator operators",  # (operate)
-        "organic": "organic organically",  # (organization)
-        "organism": "organism organisms",
-        "organs": "organ organs",
-        "possession": "possession possessions",  # (possess)
-        "president": "president presidents",  # (preside)
-        "several": "several",  # (sever)
-        "socialism": "socialism",  # (social)
-        "statement": "statement statements",  # (state)
-        "united": "united",  # (unit)
-        "universal": "universal universally",  # (university)
-        "university": "university universities",
-    }.items()
-    for word in words.split()
+MAX_STEMMED_CHARACTERS = 64  # longer words have no stem
+MAX_SHORT_WORD_CHARACTERS = 3  # words that are so short keep themselves
+MAX_ACRONYM_CHARACTERS = 5  # words in capitals up to this length keep themselves
+
+#: The script of each language with stems; words in another script have the stem of that script's first language.
+LANGUAGES_BY_SCRIPT = {
+    "Latin": ("en", "de", "fr", "es", "pt", "it", "nl", "sv", "pl", "cs", "tr", "hu", "fi"),
+    "Cyrillic": ("ru", "uk"),
+    "Arabic": ("ar", "fa"),
+    "Hebrew": ("he",),
+    "Greek": ("el",),
+    "Devanagari": ("hi",),
+}
+STEMMED_LANGUAGES = tuple(language for languages in LANGUAGES_BY_SCRIPT.values() for language in languages)
+_SCRIPT_RANGES = (
+    ("Latin", 0x41, 0x24F),
+    ("Latin", 0x1E00, 0x1EFF),
+    ("Greek", 0x370, 0x3FF),
+    ("Greek", 0x1F00, 0x1FFF),
+    ("Cyrillic", 0x400, 0x52F),
+    ("Hebrew", 0x590, 0x5FF),
+    ("Arabic", 0x600, 0x77F),
+    ("Devanagari", 0x900, 0x97F),
+)
+_SNOWBALL_BY_LANGUAGE = {
+    "en": "english",
+    "de": "german",
+    "fr": "french",
+    "es": "spanish",
+    "pt": "portuguese",
+    "it": "italian",
+    "nl": "dutch",
+    "sv": "swedish",
+    "pl": "polish",
+    "cs": "czech",
+    "hu": "hungarian",
+    "fi": "finnish",
+    "ru": "russian",
+    "el": "greek",
+    "hi": "hindi",
+}
+#: Languages whose affixes simplemma also removes from words that its dictionary does not have.
+_GUESSED_LANGUAGES = frozenset({"tr", "hu", "fi", "ar", "he"})
+UNKNOWN_WORD_MARK = "~"  # begins the stems of words that no dictionary has
+_UKRAINIAN_ENDING_PATTERN = re.compile(
+    r"(?<=...)(?:ського|ському|ським|ською|ська|ській|ську|ський|ові|еві|єві|ами|ями|ого|ому|ах|ях|ів|їв|ом|ем|єм|ою|ею|єю|ий|им|ім|ій|ої"
+    r"|[аяуюіїоеиь])$"
+)
+# Particles that Arabic and Hebrew write in front of a word: and, in, to, from, as, that, the.
+_PARTICLES_PATTERN = {
+    "ar": re.compile("(?:[\u0648\u0641\u0628\u0643\u0644\u0633]|\u0627\u0644)(?=.{4})"),
+    "he": re.compile("[\u05d5\u05d4\u05d1\u05dc\u05de\u05e9\u05db](?=.{4})"),
 }
 
-# Matches short words with a double consonant and -ed or -ing, such as "added" and "adding".  Lucene's stem is "add";
-# the stemmer used here returns "ad".
-_DOUBLE_CONSONANT_PATTERN = re.compile(r"[aeo](bb|dd|ff|gg|mm|nn|pp|rr|tt)(ed|ing)")
+
+#: Endings of forms that the dictionary may have under another word, see `_stems_of_homographs`.
+_HOMOGRAPH_ENDING_PATTERNS = {
+    **dict.fromkeys(("ru", "uk"), re.compile(".{0,4}")),
+    "pl": re.compile("(?:[aeiuyąęo]|i?e|i?em|ów|om|ami|ach|owi|owie)?"),
+    "cs": re.compile("(?:[aeiouyáéíýěů]|ou|em|ům|am[ai]|ách|ech|ích|ovi|ové|emi)?"),
+    "de": re.compile("(?:e?[ns]|e|ern?)?"),
+}
+_ENDINGS = frozenset("аяоеиыьйіїaeiouyěáéíýůąęó")
+_GERMAN_GENITIVE_PATTERN = re.compile(r"(?<=..[^s])s$")  # Snowball keeps it after a vowel: Chinas
 
 
-def stem(word: str) -> str:
-    """Returns the stem of a word in lower case without diacritics; the word itself if it has no ending to remove."""
-    override = STEM_OVERRIDES.get(word)
-    if override is not None:
-        return override
-    with _stemmer_lock:
-        stemmed: str = word if word.isascii() else _russian_stemmer.stemWord(word)
-        stemmed = _english_stemmer.stemWord(stemmed)
-    if len(stemmed) == 2 and _DOUBLE_CONSONANT_PATTERN.match(word) and word.startswith(stemmed + stemmed[1]):
-        return stemmed + stemmed[1]
-    return stemmed
+@cache
+def _prepare_dictionaries(languages: tuple[str, ...]) -> None:
+    """Converts the dictionaries together, which is faster than one by one when they are looked up."""
+    dictionaries.convert(languages)
+
+
+@cache
+def _strategy() -> DefaultStrategy:
+    return DefaultStrategy(dictionary_factory=MappedDictionaries())
+
+
+@cache
+def _lookup() -> DictionaryLookupStrategy:
+    return DictionaryLookupStrategy(MappedDictionaries())
+
+
+_snowball_lock = threading.Lock()  # the stemmers store the current word
+
+
+@cache
+def _snowball(language: str) -> Stemmer.Stemmer | None:
+    algorithm = _SNOWBALL_BY_LANGUAGE.get(language)
+    return Stemmer.Stemmer(algorithm, 0) if algorithm else None
+
+
+def script_of(word: str) -> str | None:
+    """Returns the script of a word's first letter; None for scripts whose words have no stem."""
+    for character in word:
+        if character.isalpha():
+            code = ord(character)
+            return next((script for script, first, last in _SCRIPT_RANGES if first <= code <= last), None)
+    return None
+
+
+def stem(word: str, language: str | None) -> str:
+    """Returns the stem of a word, as it is written, in a text of this language; "" for a word without stems."""
+    languages = _languages_of_script(word)
+    if not languages:
+        return ""
+    if language not in languages:
+        language = languages[0]
+    word = _without_suffix_after_sign(word, language)
+    if _keeps_itself(word):
+        return fold_case_and_diacritics(word)
+    return _dictionary_stem(word, language) or _stem_of_unlisted_word(word, language)
+
+
+def stems_of_query_word(word: str) -> tuple[str, ...]:
+    """Returns the stems that the forms of a query's word have in texts of any language, in alphabetical order.
+
+    A word that is a dictionary form in some languages is not taken for an inflected form of another word in others:
+    ``state`` is English, and does not find the Italian "essere", of which "state" is a participle.  Only in the first
+    language of its script it may be both.
+    """
+    languages = _languages_of_script(word)
+    if not languages:
+        return ()
+    if _keeps_itself(word):
+        return (fold_case_and_diacritics(word),)
+    _prepare_dictionaries(languages)
+    dictionary_stems = {language: _dictionary_stem(word, language) for language in languages}
+    own = {language for language, found in dictionary_stems.items() if found and _is_dictionary_form(word, language)}
+    folded = fold_case_and_diacritics(word)
+    stems = {folded}  # of a dictionary form that the query has without its diacritics
+    for language, found in dictionary_stems.items():
+        if found and (not own or language in own or language == languages[0]):
+            stems.add(found)
+        if not found or language in own:  # also the forms of the word that the dictionary does not have
+            stems.add(_unknown_stem(word, language))
+            stems.add(UNKNOWN_WORD_MARK + folded)  # rules may take its end for an ending
+        if not found and not own:
+            stems.add(_stem_of_unlisted_word(word, language))
+        if language in own and language in _HOMOGRAPH_ENDING_PATTERNS:
+            stems |= _stems_of_homographs(word, language)
+    return tuple(sorted(stems))
+
+
+def _languages_of_script(word: str) -> tuple[str, ...]:
+    return LANGUAGES_BY_SCRIPT.get(script_of(word) or "", ()) if len(word) <= MAX_STEMMED_CHARACTERS else ()
+
+
+def _keeps_itself(word: str) -> bool:
+    """Returns True for short words and acronyms, which would become common words: ИИ, АО, US, BRICS."""
+    return len(word) <= MAX_SHORT_WORD_CHARACTERS or (word.isupper() and len(word) <= MAX_ACRONYM_CHARACTERS)
+
+
+def _dictionary_stem(word: str, language: str) -> str:
+    """Returns the folded dictionary form of a word, "" if the dictionary does not have the word."""
+    lemma = _lookup().get_lemma(word, language)
+    if lemma is None:
+        return ""
+    folded = fold_case_and_diacritics("".join(lemma.split()))
+    return _american_spelling(folded) if language == "en" else folded
+
+
+def _is_dictionary_form(word: str, language: str) -> bool:
+    return (_lookup().get_lemma(word, language) or "").lower() == word.lower()
+
+
+def _stem_of_unlisted_word(word: str, language: str) -> str:
+    """Returns the stem of a word that the dictionary does not have; its affixes may be all that hides a known word."""
+    if language in _GUESSED_LANGUAGES:
+        word = _strategy().get_lemma(word, language) or word
+        if (known := _dictionary_stem(word, language)) != "":
+            return known
+    return _unknown_stem(word, language)
+
+
+def _stems_of_homographs(word: str, language: str) -> set[str]:
+    """Returns the stems of forms that are a form of this word too, although the dictionary has them under another.
+
+    A dictionary has one entry for each form: банке is one of банка (jar), but also of банк.  Looks at the forms that
+    continue the word, or the word without its last letter if that is an ending.
+    """
+    folded = word.lower()
+    beginning = folded[:-1] if folded[-1] in _ENDINGS else folded
+    stemmed = _unknown_stem(folded, language)
+    forms = itertools.chain.from_iterable(
+        MappedDictionaries().get_dictionary(language).forms(start) for start in (beginning, beginning.capitalize())
+    )
+    return {
+        _dictionary_stem(form, language)
+        for form in forms
+        if _HOMOGRAPH_ENDING_PATTERNS[language].fullmatch(form, len(beginning))
+        and _unknown_stem(form, language) == stemmed
+    }
+
+
+def _unknown_stem(word: str, language: str) -> str:
+    """Returns what a language's rules leave of a word that its dictionary does not have, after the mark."""
+    stemmed = fold_case_and_diacritics(word)
+    if (particles := _PARTICLES_PATTERN.get(language)) is not None:
+        while (match := particles.match(stemmed)) is not None:
+            stemmed = stemmed[match.end() :]
+    elif language == "uk":
+        stemmed = _UKRAINIAN_ENDING_PATTERN.sub("", stemmed)
+    elif (snowball := _snowball(language)) is not None:
+        if language == "de":
+            stemmed = _GERMAN_GENITIVE_PATTERN.sub("", stemmed)
+        with _snowball_lock:
+            stemmed = snowball.stemWord(stemmed)
+    return UNKNOWN_WORD_MARK + stemmed
+
+
+def _without_suffix_after_sign(word: str, language: str) -> str:
+    """Removes the endings that Turkish writes after an apostrophe, and Finnish and Swedish after a colon."""
+    sign = {"tr": "'", "fi": ":", "sv": ":"}.get(language)
+    return (word.partition(sign)[0] if sign else word) or word
+
+
+# British endings and the American ones that replace them, after at least two letters.  Some words become forms that
+# nobody writes ("wize"), equally in stories and queries; no two different words become one.
+_AMERICAN_SPELLINGS = (
+    (re.compile(r"(?<=..)isation$"), "ization"),
+    (re.compile(r"(?<=..)(?<!pr)ise$"), "ize"),
+    (re.compile(r"(?<=..)yse$"), "yze"),
+    (re.compile(r"(?<=...)our$"), "or"),
+    (re.compile(r"(?<=..)ence$"), "ense"),
+    (re.compile(r"(?<=..)([bt])re$"), r"\1er"),
+    (re.compile(r"(?<=..)ogue$"), "og"),
+    (re.compile(r"(?<=..)amme$"), "am"),
+)
+
+
+def _american_spelling(word: str) -> str:
+    for pattern, ending in _AMERICAN_SPELLINGS:
+        word, count = pattern.subn(ending, word)
+        if count:
+            return word
+    return word

@@ -21,18 +21,12 @@ from hypothesis import strategies as st
 from monitor.config.schema import StoreSettings
 from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, Outcome, PageCommit, Story
 from monitor.query import parse
-from monitor.query.fields import TIME_FIELDS
 from monitor.query.matcher import analysed_story, matches
 from monitor.query.rules import RuleSet
 from monitor.query.syntax import Node, is_positive
-from monitor.store.elasticsearch import query_compiler
-from monitor.store.elasticsearch.analysis import (
-    ANALYSIS_SETTINGS,
-    AUTHOR_MAPPING,
-    TEXT_MAPPING,
-    URL_MAPPING,
-    VALUE_MAPPING,
-)
+from monitor.store.elasticsearch import query_compiler, schema
+from monitor.store.elasticsearch.analysis import ANALYSIS_SETTINGS
+from monitor.store.elasticsearch.documents import story_document
 from query.examples import STORY
 from query.generate import NOW, corpora, many_queries
 
@@ -67,18 +61,7 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Search]:
         with urllib.request.urlopen(request, timeout=120) as response:
             return json.load(response)
 
-    values = {name: VALUE_MAPPING for name in ("outlet", "language", "country", "topics", "alerts")}  # noqa: C420  a comprehension like the next one
-    dates = {name: {"type": "date"} for name in TIME_FIELDS}
-    properties = {
-        **values,
-        **dates,
-        "title": TEXT_MAPPING,
-        "text": TEXT_MAPPING,
-        "authors": AUTHOR_MAPPING,
-        "url": URL_MAPPING,
-        "word_count": {"type": "integer"},
-        "batch": {"type": "keyword"},
-    }
+    properties = {**schema.STORY_PROPERTIES, "batch": {"type": "keyword"}}
     mappings = {"dynamic": False, "properties": properties}
     settings = {"analysis": ANALYSIS_SETTINGS, "number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}
     call("PUT", "", json.dumps({"settings": settings, "mappings": mappings}).encode())
@@ -88,7 +71,7 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Search]:
         batch = str(next(batches))
         lines: list[object] = []
         for story in stories:
-            lines += [{"index": {"_id": f"{batch}/{story.id}"}}, {**story.to_json(), "batch": batch}]
+            lines += [{"index": {"_id": f"{batch}/{story.id}"}}, {**story_document(story, ()), "batch": batch}]
         bulk_response = call("POST", "/_bulk?refresh=true", _lines(lines))
         assert not bulk_response["errors"], bulk_response
         lines = []
@@ -149,7 +132,10 @@ def _query_string(text: str) -> dict[str, object]:
 
 
 def lucene_queries(random: Random) -> str:
-    """Returns a query of the syntax that Lucene has too, with every operator explicit."""
+    """Returns a query of the syntax that Lucene has too, with every operator explicit.
+
+    Words are in quotes, because Kibana's unquoted words have the stems of Elasticsearch's analyzers.
+    """
     words = [
         "AI",
         "chip",
@@ -179,13 +165,13 @@ def lucene_queries(random: Random) -> str:
             case 1:
                 return f'"{first} {second}"~{random.randint(1, 6)}'
             case 2:
-                return f"{random.choice(('title', 'text'))}:{first}"
+                return f'{random.choice(("title", "text"))}:"{first}"'
             case 3:
-                return f"({first} AND NOT {second})"
+                return f'("{first}" AND NOT "{second}")'
             case 4:
-                return f"({first} AND -{second})"
+                return f'("{first}" AND -"{second}")'
             case _:
-                return first
+                return f'"{first}"'
 
     return clause(2)
 

@@ -1,7 +1,9 @@
 """Index settings and field mappings with which Elasticsearch analyzes text as `monitor.query.analysis` does.
 
-TEXT fields of the query language are indexed by stem, and have the sub-fields ``.exact`` and ``.raw``; a token has the
-same position in all three.  The analyzers need no plugins.
+TEXT fields of the query language have the sub-fields ``.exact`` and ``.raw``.  Their stems depend on the language of a
+story, so the monitor computes them and indexes them in a field of their own, separated by spaces; a token has the same
+position in all three.  The fields themselves have stems of Elasticsearch's, for words that people type in Kibana.  The
+analyzers need no plugins.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from typing import Any
 from monitor.query import folding
 from monitor.query.analysis import ELIDED_ARTICLES
 from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS
-from monitor.query.stemming import STEM_OVERRIDES
 
 
 def _mapping_char_filter(*tables: dict[int, Any]) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def _custom_analyzer(char_filters: list[str], token_filters: list[str]) -> dict[
 
 _RAW_TOKEN_FILTERS = ["monitor_possessive", "monitor_elision"]
 _EXACT_TOKEN_FILTERS = [*_RAW_TOKEN_FILTERS, "asciifolding", "lowercase"]
-_STEM_TOKEN_FILTERS = [*_EXACT_TOKEN_FILTERS, "monitor_kept", "monitor_russian", "monitor_english"]
+_STEM_TOKEN_FILTERS = [*_EXACT_TOKEN_FILTERS, "monitor_russian", "monitor_english"]
 
 #: Value of ``settings.analysis`` in an index template.
 ANALYSIS_SETTINGS: dict[str, Any] = {
@@ -47,10 +48,6 @@ ANALYSIS_SETTINGS: dict[str, Any] = {
     "filter": {
         "monitor_possessive": {"type": "stemmer", "language": "possessive_english"},
         "monitor_elision": {"type": "elision", "articles_case": True, "articles": sorted(ELIDED_ARTICLES)},
-        "monitor_kept": {
-            "type": "stemmer_override",
-            "rules": [f"{word} => {stem}" for word, stem in sorted(STEM_OVERRIDES.items())],
-        },
         "monitor_russian": {"type": "snowball", "language": "Russian"},
         "monitor_english": {"type": "snowball", "language": "English"},
     },
@@ -74,6 +71,10 @@ TEXT_MAPPING: dict[str, Any] = {
         "raw": {"type": "text", "analyzer": "monitor_raw"},
     },
 }
+
+#: Mapping of the stems of a TEXT field, one for each token of the field.
+STEMS_MAPPING: dict[str, Any] = {"type": "text", "analyzer": "whitespace"}
+NO_STEM = "_"  # the stem of a token that has none; keeps the positions, and is no word of a query
 
 #: Mapping of the field ``authors``: complete names for aggregations; the words of the names under ``.words``.
 AUTHOR_MAPPING: dict[str, Any] = {

@@ -23,13 +23,16 @@ from monitor.models import (
     from_rfc3339,
     rfc3339,
 )
+from monitor.query.analysis import analysed_tokens
+from monitor.query.fields import TEXT_FIELDS
+from monitor.store.elasticsearch.analysis import NO_STEM
 from monitor.store.protocol import OutboxRecord, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Fields of a story's document that `Story` does not have.
-INDEX_ONLY_FIELDS = ("date", "minutes_to_stored", "bands", "signature")
+INDEX_ONLY_FIELDS = ("date", "stems", "minutes_to_stored", "bands", "signature")
 
 
 def document_id(*parts: object) -> str:
@@ -43,9 +46,10 @@ def time_within_query(field: str, *, after: datetime, until: datetime) -> Json:
 
 
 def story_document(model: Story, signature: Sequence[int]) -> Json:
-    """Returns the document of a story, with its sort time ``date``, its delay, its signature and the bands of that."""
+    """Returns the document of a story, with what only the index needs: `INDEX_ONLY_FIELDS`."""
     document = model.to_json()
     document["date"] = rfc3339(model.published_at or model.first_seen_at)
+    document["stems"] = stem_fields(document)
     document |= delay_fields("minutes_to_stored", document, reached_at=model.first_seen_at)
     if signature:
         from monitor.similarity import bands
@@ -53,6 +57,15 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
         document["signature"] = list(signature)
         document["bands"] = list(bands(signature))
     return document
+
+
+def stem_fields(story: Json) -> Json:
+    """Returns the stems of each TEXT field of a story's document, separated by spaces."""
+    stems = {}
+    for name in TEXT_FIELDS:
+        tokens = analysed_tokens(story[name], story.get("language"))
+        stems[name] = " ".join([tokens[position].stem or NO_STEM for position in range(len(tokens))])
+    return stems
 
 
 def delay_fields(name: str, document: Json, *, reached_at: datetime) -> Json:

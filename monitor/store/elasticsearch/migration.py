@@ -19,7 +19,7 @@ from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.client import nested_value, not_elasticsearch_error, translated_errors
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
-from monitor.store.elasticsearch.documents import delay_fields, document_id
+from monitor.store.elasticsearch.documents import delay_fields, document_id, stem_fields
 
 if TYPE_CHECKING:
     from monitor.models import Json
@@ -45,6 +45,11 @@ def _transform_story_from_1(write: DocumentWrite) -> DocumentWrite:
     first_seen_at = from_rfc3339(write.document["first_seen_at"])
     delay = delay_fields("minutes_to_stored", write.document, reached_at=first_seen_at)
     return replace(write, document={**write.document, **delay})
+
+
+def _transform_story_from_2(write: DocumentWrite) -> DocumentWrite:
+    """Adds the stems of the story's words in its language."""
+    return replace(write, document={**write.document, "stems": stem_fields(write.document)})
 
 
 def _transform_outlet_from_1(write: DocumentWrite) -> DocumentWrite:
@@ -97,7 +102,7 @@ def _transform_setting_from_1(write: DocumentWrite) -> DocumentWrite:
 #: Transforms of a document from a mapping version to the next one, by kind and older version.  Documents need no change
 #: between two versions without an entry.
 TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
-    "stories": {1: _transform_story_from_1},
+    "stories": {1: _transform_story_from_1, 2: _transform_story_from_2},
     "outlets": {1: _transform_outlet_from_1},
     "outbox": {1: _transform_outbox_from_1, 2: _transform_outbox_from_2},
     "urls": {1: _transform_url_from_1},

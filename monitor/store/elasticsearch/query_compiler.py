@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from monitor.models import rfc3339
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import EqualToken, Form, FuzzyToken, TokenMatcher, WildcardToken, token_matchers
+from monitor.query.analysis import (
+    EqualToken,
+    Form,
+    FuzzyToken,
+    InflectedToken,
+    TokenMatcher,
+    WildcardToken,
+    token_matchers,
+)
 from monitor.query.fields import NUMBER_FIELDS
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
 from monitor.store.elasticsearch.index_fields import INDEX_FIELDS, ONE_FORM_FIELDS
@@ -84,9 +92,9 @@ def _text_query(node: Word | Phrase | Near, field: str) -> Json:
     matches = token_matchers(node)
     if len(matches) == 1:
         return _token_query(matches[0], field)
-    if any(isinstance(token_match, WildcardToken) for token_match in matches):
+    if any(isinstance(token_match, InflectedToken | WildcardToken) for token_match in matches):
         return {"intervals": {_sub_field(field, Form.EXACT): {**_adjacent(matches, field), **_boost(field)}}}
-    form = matches[0].form
+    form = Form.RAW if node.raw else Form.EXACT
     text = " ".join(token_match.value for token_match in matches)
     slop = node.slop if isinstance(node, Phrase) else 0
     phrase = {"query": text, "analyzer": "whitespace", **({"slop": slop} if slop else {}), **_boost(field)}
@@ -94,6 +102,8 @@ def _text_query(node: Word | Phrase | Near, field: str) -> Json:
 
 
 def _token_query(token_match: TokenMatcher, field: str) -> Json:
+    if isinstance(token_match, InflectedToken):
+        return {"dis_max": {"queries": [_token_query(token, field) for token in token_match.alternatives]}}
     name = _sub_field(field, token_match.form)
     match token_match:
         case EqualToken(_, value):
@@ -113,7 +123,7 @@ def _token_query(token_match: TokenMatcher, field: str) -> Json:
 def _sub_field(field: str, form: Form) -> str:
     if field in ONE_FORM_FIELDS:
         return f"{field}.words"
-    return field if form is Form.STEM else f"{field}.{form}"
+    return f"stems.{field}" if form is Form.STEM else f"{field}.{form}"
 
 
 def _boost(field: str) -> Json:
@@ -171,6 +181,8 @@ def _any_of(rules: list[Json]) -> Json:
 
 
 def _interval(token_match: TokenMatcher, field: str) -> Json:
+    if isinstance(token_match, InflectedToken):
+        return _any_of([_interval(token, field) for token in token_match.alternatives])
     name = _sub_field(field, token_match.form)
     match token_match:
         case EqualToken(_, value):

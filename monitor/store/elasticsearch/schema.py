@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from monitor.query.fields import TEXT_FIELDS
 from monitor.store.elasticsearch.analysis import (
     ANALYSIS_SETTINGS,
     AUTHOR_MAPPING,
+    STEMS_MAPPING,
     TEXT_MAPPING,
     URL_MAPPING,
     VALUE_MAPPING,
@@ -53,6 +55,7 @@ STORY_PROPERTIES: Final[Json] = {
     "version": {"type": "integer"},
     "extraction": {"properties": {"method": KEYWORD_MAPPING, "flags": KEYWORD_MAPPING}},
     # Fields for searching and sorting, which `Story` does not have:
+    "stems": {"properties": dict.fromkeys(TEXT_FIELDS, STEMS_MAPPING)},
     "date": DATE_MAPPING,  # published_at, or first_seen_at if published_at is unknown; sorts search results
     "minutes_to_stored": MINUTES_MAPPING,  # from publication to first_seen_at, see `monitor.delays`
     # Of the signature; near-duplicate lookup finds stories that share a band.
@@ -146,7 +149,7 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
 ANALYZED_KINDS: Final = ("stories", "hits")  # kinds whose index templates need ANALYSIS_SETTINGS
 MAPPING_VERSIONS: Final[dict[str, int]] = {
     **dict.fromkeys(PROPERTIES_BY_KIND, 1),
-    "stories": 2,
+    "stories": 3,
     "hits": 2,
     "outlets": 2,
     "outbox": 3,

@@ -1,8 +1,8 @@
 """Analyses stories and writes them to the full-text index.
 
-The index contains each word of a story only in its written (raw) form.  The tables `word` and `stem` map folded (exact)
-forms and stems to written forms, so that a search for a stem, a folded form, a wildcard or a misspelling becomes a
-search for all matching written forms.  This takes a third of the space of an index that contains all forms.
+The index contains each word of a story once, as a term that tells its written (raw) form, its folded (exact) form and
+its stem.  The table `word` lists these terms, so that a search for a stem, a folded form, a wildcard or a misspelling
+becomes a search for all matching terms.  This takes a third of the space of an index that contains all forms.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.query.analysis import Tokens, analysed_tokens
-from monitor.query.fields import ANALYSED_FIELDS, VALUE_FIELDS
+from monitor.query.fields import ANALYSED_FIELDS, TEXT_FIELDS, VALUE_FIELDS
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
 from monitor.store.sqlite.tokens import EVERY_STORY_TERM, POSITION_SEPARATOR, value_term, word_term
@@ -30,7 +30,7 @@ MAX_CACHED_WORDS = (
 )
 MAX_CACHED_WORD_CHARACTERS = 64  # longer words are not cached
 # Between two authors a term is indexed, so that no phrase matches across them.
-_TEXT_SEPARATOR = f"{POSITION_SEPARATOR}{word_term('', '')}{POSITION_SEPARATOR}"
+_TEXT_SEPARATOR = f"{POSITION_SEPARATOR}{word_term('', '', '')}{POSITION_SEPARATOR}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,9 @@ def build_index_entry(story: Story) -> IndexEntry:
 
 def _field_column_text(name: str, story: Story, words: set[WordForms]) -> str:
     """Returns the index terms of the field of this name; adds the forms of its words to ``words``."""
+    language = story.language if name in TEXT_FIELDS else None
     texts = ANALYSED_FIELDS[name].read(story)
-    return _TEXT_SEPARATOR.join(_column_text(analysed_tokens(text), words) for text in texts)
+    return _TEXT_SEPARATOR.join(_column_text(analysed_tokens(text, language), words) for text in texts)
 
 
 def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
@@ -61,7 +62,7 @@ def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
     for position in range(len(analysed)):
         forms = analysed[position]
         words.add(forms)
-        terms.append(word_term(forms.exact, forms.raw))
+        terms.append(word_term(forms.exact, forms.raw, forms.stem))
     return POSITION_SEPARATOR.join(terms)
 
 
@@ -74,14 +75,14 @@ def _field_value_terms(story: Story) -> Iterator[str]:
 
 
 class WordCache:
-    """A set of words that the tables `word` and `stem` contain, so that most words of a story need no INSERT."""
+    """A set of words that the table `word` contains, so that most words of a story need no INSERT."""
 
     def __init__(self) -> None:
         self._cached: set[WordForms] = set()
         self._lock = threading.Lock()
 
     def uncached_words(self, entries: Iterable[IndexEntry]) -> list[WordForms]:
-        """Returns the words of index entries that are not in the cache, sorted; the tables may contain some of them."""
+        """Returns the words of index entries that are not in the cache, sorted; the table may contain some of them."""
         return sorted({forms for entry in entries for forms in entry.words - self._cached})
 
     def add_words(self, entries: Iterable[IndexEntry]) -> None:
@@ -100,10 +101,11 @@ def index_stories(connection: apsw.Connection, entries: dict[int, IndexEntry], w
     """
     missing = words.uncached_words(entries.values())
     connection.executemany(
-        sql.ADD_WORD, [(rows.clean(exact), "" if raw == exact else rows.clean(raw)) for raw, exact, _ in missing]
-    )
-    connection.executemany(
-        sql.ADD_STEM, [(rows.clean(stem), rows.clean(exact)) for _, exact, stem in missing if stem != exact]
+        sql.ADD_WORD,
+        [
+            (rows.clean(exact), "" if raw == exact else rows.clean(raw), "" if stem == exact else rows.clean(stem))
+            for raw, exact, stem in missing
+        ],
     )
     connection.executemany(
         sql.ADD_STORY_TO_FULLTEXT, [(sort_key, *entries[sort_key].columns) for sort_key in sorted(entries)]

@@ -73,14 +73,19 @@ REMOVE_UNINDEXED_STORIES = """
 DELETE FROM unindexed_story WHERE sort_key IN (SELECT value FROM json_each(?)) RETURNING sort_key
 """
 REMOVE_UNINDEXED_STORY = "DELETE FROM unindexed_story WHERE sort_key = ?"
-ADD_WORD = "INSERT INTO word (exact, raw) VALUES (?, ?) ON CONFLICT DO NOTHING"
-ADD_STEM = "INSERT INTO stem (stem, exact) VALUES (?, ?) ON CONFLICT DO NOTHING"
-SELECT_WORDS_BY_EXACT_FORM = "SELECT exact, raw FROM word WHERE exact = ?"
-SELECT_WORDS_BY_STEM = "SELECT exact, raw FROM word WHERE exact IN (SELECT exact FROM stem WHERE stem = ?)"
-SELECT_WORDS_BETWEEN = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? LIMIT ?"
-SELECT_WORDS_BY_EXACT_GLOB = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, exact) LIMIT ?"
-SELECT_WORDS_BY_RAW_GLOB = """
-SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, iif(raw = '', exact, raw)) LIMIT ?
+ADD_WORD = "INSERT INTO word (exact, raw, stem) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_SELECT_WORDS = "SELECT exact, raw, stem FROM word WHERE"
+SELECT_WORDS_BY_EXACT_FORM = f"{_SELECT_WORDS} exact = ?"
+SELECT_WORDS_BY_RAW_FORM = f"{_SELECT_WORDS} exact = ? AND raw = ?"
+SELECT_INFLECTED_WORDS = f"""
+{_SELECT_WORDS} exact = ?1
+UNION {_SELECT_WORDS} stem <> '' AND stem IN (SELECT value FROM json_each(?2))
+UNION {_SELECT_WORDS} stem = '' AND exact IN (SELECT value FROM json_each(?2))
+"""
+SELECT_WORDS_BETWEEN = f"{_SELECT_WORDS} exact >= ? AND exact < ? LIMIT ?"
+SELECT_WORDS_BY_EXACT_GLOB = f"{_SELECT_WORDS} exact >= ? AND exact < ? AND covers(?, exact) LIMIT ?"
+SELECT_WORDS_BY_RAW_GLOB = f"""
+{_SELECT_WORDS} exact >= ? AND exact < ? AND covers(?, iif(raw = '', exact, raw)) LIMIT ?
 """
 #: Selects each character that follows the prefix ?1 in a word of the index; one index lookup finds each character.
 SELECT_NEXT_CHARACTERS = """
@@ -94,12 +99,12 @@ WITH RECURSIVE following (character) AS (
 )
 SELECT character FROM following WHERE character IS NOT NULL
 """
-SELECT_WORDS_BY_EXACT_FORMS = "SELECT exact, raw FROM word WHERE exact IN (SELECT value FROM json_each(?))"
+SELECT_WORDS_BY_EXACT_FORMS = f"{_SELECT_WORDS} exact IN (SELECT value FROM json_each(?))"
 SELECT_EXACT_FORMS_BY_LENGTH = """
 SELECT group_concat(exact, ?1) FROM (SELECT DISTINCT exact FROM word WHERE length(exact) BETWEEN ?2 AND ?3)
 """
 SELECT_RAW_FORMS_BY_LENGTH = """
-SELECT group_concat(raw, ?1) FROM (SELECT iif(raw = '', exact, raw) AS raw FROM word)
+SELECT group_concat(raw, ?1) FROM (SELECT DISTINCT iif(raw = '', exact, raw) AS raw FROM word)
 WHERE length(raw) BETWEEN ?2 AND ?3
 """
 

@@ -13,20 +13,25 @@ if TYPE_CHECKING:
     import apsw
 
 # The separators are control characters, which no word contains.
-RAW_FORM_SEPARATOR = "\x1d"  # between a word's folded (exact) form and its written (raw) form
+FORM_SEPARATOR = "\x1d"  # between a word's folded (exact) form, its written (raw) form and its stem
 POSITION_SEPARATOR = "\x1e"  # between the terms of consecutive positions
 ALTERNATIVE_SEPARATOR = "\x1f"  # between alternative terms at one position
 _CONTROL_CHARACTERS_TO_SPACE = dict.fromkeys((0, 0x1D, 0x1E, 0x1F), " ")
 
 
-def word_term(exact: str, raw: str) -> str:
-    """Returns the index term of a word: its exact form, followed by a separator and its raw form if that differs."""
-    return exact if raw == exact and exact else f"{exact}{RAW_FORM_SEPARATOR}{raw}"
+def word_term(exact: str, raw: str, stem: str) -> str:
+    """Returns the index term of a word: its exact form; then its raw form and its stem, if one of them differs.
+
+    A stem "" stands for the exact form.
+    """
+    if stem in {"", exact}:
+        return exact if raw == exact and exact else f"{exact}{FORM_SEPARATOR}{raw}"
+    return f"{exact}{FORM_SEPARATOR}{raw}{FORM_SEPARATOR}{stem}"
 
 
 def value_term(field: str, value: str) -> str:
     """Returns the index term of a field's complete value, which does not depend on upper and lower case."""
-    return f"{field}{RAW_FORM_SEPARATOR}{fold_case(value).translate(_CONTROL_CHARACTERS_TO_SPACE)}"
+    return f"{field}{FORM_SEPARATOR}{fold_case(value).translate(_CONTROL_CHARACTERS_TO_SPACE)}"
 
 
 #: An index term that every story has.

@@ -1,12 +1,11 @@
-"""Looks up the index terms that match a token of a query: a stem, a folded form, a wildcard or a fuzzy word."""
+"""Looks up the index terms that match a token of a query: an inflected, folded, wildcard or fuzzy word."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.query import folding
-from monitor.query.analysis import EqualToken, Form, FuzzyToken, TokenMatcher, WildcardToken
-from monitor.query.stemming import stem
+from monitor.query.analysis import EqualToken, Form, FuzzyToken, InflectedToken, TokenMatcher, WildcardToken
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.tokens import ALTERNATIVE_SEPARATOR, POSITION_SEPARATOR, value_term, word_term
 
@@ -19,7 +18,7 @@ _HIGHEST_CHARACTER = "\U0010ffff"  # prefix + this is an upper bound of the word
 
 
 class Vocabulary:
-    """Implements `monitor.store.sqlite.query_compiler.Vocabulary` on the tables `word` and `stem`."""
+    """Implements `monitor.store.sqlite.query_compiler.Vocabulary` on the table `word`."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -42,11 +41,13 @@ class Vocabulary:
         """Returns all index terms that a token matches, or more than ``limit`` of them if there are more."""
         match token_match:
             case EqualToken(Form.RAW, value):
-                return [word_term(folding.fold_case_and_diacritics(value), value)]
-            case EqualToken(form, value):
-                terms = self._select_terms(sql.SELECT_WORDS_BY_STEM, (value,)) if form is Form.STEM else []
-                include_exact = form is Form.EXACT or stem(value) == value
-                return terms + (self._select_terms(sql.SELECT_WORDS_BY_EXACT_FORM, (value,)) if include_exact else [])
+                return self._terms_of_raw_form(value)
+            case EqualToken(Form.STEM, value):
+                return self._select_terms(sql.SELECT_INFLECTED_WORDS, ("", rows.json_text([value])))
+            case EqualToken(_, value):
+                return self._select_terms(sql.SELECT_WORDS_BY_EXACT_FORM, (value,))
+            case InflectedToken(value, stems):
+                return self._select_terms(sql.SELECT_INFLECTED_WORDS, (value, rows.json_text(stems)))
             case WildcardToken():
                 return self._pattern_terms(token_match, limit)
             case FuzzyToken(Form.EXACT, value, 1):
@@ -99,13 +100,19 @@ class Vocabulary:
         )
         for word, _, _ in words:
             if fuzzy.form is Form.RAW:
-                terms.append(word_term(folding.fold_case_and_diacritics(word), word))
+                terms += self._terms_of_raw_form(word)
             else:
                 terms += self._select_terms(sql.SELECT_WORDS_BY_EXACT_FORM, (word,))
             if len(terms) > limit:
                 break
         return terms
 
+    def _terms_of_raw_form(self, raw: str) -> list[str]:
+        exact = folding.fold_case_and_diacritics(raw)
+        return self._select_terms(sql.SELECT_WORDS_BY_RAW_FORM, (exact, "" if raw == exact else raw))
+
     def _select_terms(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
-        """Returns the index terms of the (exact, raw) rows that a statement selects."""
-        return [word_term(exact, raw or exact) for exact, raw in self._connection.execute(statement, values)]
+        """Returns the index terms of the (exact, raw, stem) rows that a statement selects."""
+        return [
+            word_term(exact, raw or exact, stem) for exact, raw, stem in self._connection.execute(statement, values)
+        ]
