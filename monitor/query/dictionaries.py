@@ -7,6 +7,7 @@ memory, which takes a millisecond.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -65,25 +66,31 @@ def _mapped_dictionary(language: str) -> MappedDictionary:
 
 @cache
 def directory() -> Path:
-    """Returns the directory of the converted dictionaries: of the variable, of the user's caches, or a temporary one.
+    """Returns the directory of the converted dictionaries, the first that can be used: the one that the variable names,
+    else one of the virtual environment, of the user's caches, or a temporary one.
 
-    A directory that another user owns is used only if the variable names it or root owns it.  Raises MonitorError if
-    there is none.
+    Raises MonitorError if there is none.  A temporary directory that another user owns is not used.
     """
     named = os.environ.get(DIRECTORY_VARIABLE)
-    defaults = (platformdirs.user_cache_dir("media-monitor"), f"{tempfile.gettempdir()}/media-monitor-{os.geteuid()}")
-    for choice in (named,) if named else defaults:
+    choices = [named] if named else _default_directories()
+    for choice in choices:
         path = Path(choice) / f"dictionaries-{simplemma_version}"
-        try:
+        with contextlib.suppress(OSError):
             path.mkdir(parents=True, exist_ok=True, mode=0o755)
-        except OSError:
+        if not path.is_dir() or not (named or path.stat().st_uid in {0, os.geteuid()}):
             continue
-        if named or path.stat().st_uid in {0, os.geteuid()}:
+        if os.access(path, os.W_OK) or any(path.glob("*.trie")):
             return path
     raise MonitorError(
-        f"{named or defaults[0]} cannot hold the dictionaries of word forms",
+        f"{choices[0]} cannot hold the dictionaries of word forms",
         hint=f"set {DIRECTORY_VARIABLE} to a directory that can be written and has 100 MB of room",
     )
+
+
+def _default_directories() -> list[str]:
+    environment = [f"{sys.prefix}/share/media-monitor"] if sys.prefix != sys.base_prefix else []
+    temporary = f"{tempfile.gettempdir()}/media-monitor-{os.geteuid()}"
+    return [*environment, platformdirs.user_cache_dir("media-monitor"), temporary]
 
 
 def convert(languages: Iterable[str]) -> None:
@@ -146,9 +153,9 @@ def main(arguments: list[str]) -> None:
     if arguments:
         _write_trie(Path(arguments[0]), arguments[1])
     else:
-        from monitor.query.stemming import STEMMED_LANGUAGES
+        from monitor.query.stemming import DICTIONARY_LANGUAGES
 
-        convert(STEMMED_LANGUAGES)
+        convert(DICTIONARY_LANGUAGES)
 
 
 if __name__ == "__main__":

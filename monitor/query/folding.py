@@ -15,11 +15,32 @@ from functools import cache
 INVISIBLE_CHARACTERS = dict.fromkeys((0x00AD, 0x2060, 0xFEFF))
 
 #: A translation table for characters that asciifolding keeps although readers ignore them or treat them as another
-#: letter: it removes stress and other combining marks, Arabic vowel signs, tatweel and the zero-width non-joiner, and
-#: replaces ё, the final sigma, and alef with hamza, madda or wasla by the plain letter.
+#: letter: it removes stress and other combining marks, Arabic vowel signs, Hebrew points, the nukta of Hindi, tatweel
+#: and the zero-width non-joiner; and replaces ё, the final sigma and Greek vowels with accents, alef with hamza, madda
+#: or wasla, the Arabic letters that Persian writes with another code, and Arabic and Persian digits by the plain
+#: character.
 FOLDING_BEYOND_ASCIIFOLDING = {
-    **dict.fromkeys((*range(0x0300, 0x0370), 0x0640, *range(0x064B, 0x0660), 0x0670, 0x200C), ""),
-    **{ord(a): b for a, b in zip("ёЁςأإآٱ", "еЕσاااا", strict=True)},
+    **dict.fromkeys(
+        (
+            *range(0x0300, 0x0370),
+            *range(0x0591, 0x05BE),
+            0x05BF,
+            0x05C1,
+            0x05C2,
+            0x05C4,
+            0x05C5,
+            0x05C7,
+            0x0640,
+            *range(0x064B, 0x0660),
+            0x0670,
+            0x093C,
+            0x200C,
+        ),
+        "",
+    ),
+    **{ord(a): b for a, b in zip("ёЁςأإآٱىیک", "еЕσااااييك", strict=True)},
+    **{ord(a): b for a, b in zip("άέήίόύώϊϋΐΰΆΈΉΊΌΎΏΪΫ", "αεηιουωιυιυΑΕΗΙΟΥΩΙΥ", strict=True)},
+    **{zero + digit: str(digit) for zero in (0x0660, 0x06F0) for digit in range(10)},
 }
 
 #: The letters that asciifolding converts to each ASCII text, where the result does not follow from the letter's Unicode

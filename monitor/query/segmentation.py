@@ -51,6 +51,11 @@ _EMOJI_PATTERN = (
 _SOUTH_EAST_ASIAN_CLASS = r"[\p{LB=SA}]"
 
 
+def _after_no(join: str) -> str:
+    """Returns a lookbehind that lets no match begin inside a run of underscores, which would take quadratic time."""
+    return f"(?<![{join}])"
+
+
 def _word_pattern_text(classes: dict[str, str], extend: str) -> str:
     """Returns a regular expression that matches one word by the rules of Lucene's StandardTokenizer.
 
@@ -67,7 +72,7 @@ def _word_pattern_text(classes: dict[str, str], extend: str) -> str:
     alternatives = [digits, letters + hebrew]
     runs = f"(?:{'|'.join(alternatives)})+"
     runs = f"(?:{c['kana']}(?:{c['join']}*{c['kana']})*|{runs})"
-    return f"{c['join']}*{runs}(?:{c['join']}+{runs})*{c['join']}*"
+    return f"{_after_no(classes['join'])}{c['join']}*{runs}(?:{c['join']}+{runs})*{c['join']}*"
 
 
 _full_word_pattern = regex.compile(
@@ -126,7 +131,7 @@ def _compile_fast_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     run = f"(?:{letters}|[{kana}]+)"
     han = "".join(f"{chr(start)}-{chr(end)}" for start, end in _HAN_RANGES)
     single = escaped_characters_in(r"[\p{Script=Han}\p{Script=Hiragana}]")
-    return re.compile(f"[{join}]*{run}(?:[{join}]+{run})*[{join}]*|[{han}{single}]"), uncommon
+    return re.compile(f"{_after_no(join)}[{join}]*{run}(?:[{join}]+{run})*[{join}]*|[{han}{single}]"), uncommon
 
 
 _fast_word_pattern, _uncommon_character_pattern = _compile_fast_patterns()

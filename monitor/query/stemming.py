@@ -20,7 +20,7 @@ from monitor.query.dictionaries import MappedDictionaries
 from monitor.query.folding import fold_case_and_diacritics
 
 MAX_STEMMED_CHARACTERS = 64  # longer words have no stem
-MAX_SHORT_WORD_CHARACTERS = 3  # words that are so short keep themselves
+MAX_SHORT_WORD_CHARACTERS = 2  # words that are so short keep themselves
 MAX_ACRONYM_CHARACTERS = 5  # words in capitals up to this length keep themselves
 
 #: The script of each language with stems; words in another script have the stem of that script's first language.
@@ -31,8 +31,11 @@ LANGUAGES_BY_SCRIPT = {
     "Hebrew": ("he",),
     "Greek": ("el",),
     "Devanagari": ("hi",),
+    "Hangul": ("ko",),
+    "Katakana": ("ja",),
 }
 STEMMED_LANGUAGES = tuple(language for languages in LANGUAGES_BY_SCRIPT.values() for language in languages)
+DICTIONARY_LANGUAGES = tuple(language for language in STEMMED_LANGUAGES if language not in {"ko", "ja"})
 _SCRIPT_RANGES = (
     ("Latin", 0x41, 0x24F),
     ("Latin", 0x1E00, 0x1EFF),
@@ -42,6 +45,8 @@ _SCRIPT_RANGES = (
     ("Hebrew", 0x590, 0x5FF),
     ("Arabic", 0x600, 0x77F),
     ("Devanagari", 0x900, 0x97F),
+    ("Katakana", 0x30A1, 0x30FF),
+    ("Hangul", 0xAC00, 0xD7A3),
 )
 _SNOWBALL_BY_LANGUAGE = {
     "en": "english",
@@ -67,6 +72,15 @@ _UKRAINIAN_ENDING_PATTERN = re.compile(
     r"(?<=...)(?:ського|ському|ським|ською|ська|ській|ську|ський|ові|еві|єві|ами|ями|ого|ому|ах|ях|ів|їв|ом|ем|єм|ою|ею|єю|ий|им|ім|ій|ої"
     r"|[аяуюіїоеиь])$"
 )
+#: Korean particles after a noun, and the lengthening with which some Japanese words are written and others not.
+_ENDING_PATTERNS = {
+    "uk": _UKRAINIAN_ENDING_PATTERN,
+    "ko": re.compile(
+        "(?<=..)(?:에서는|으로는|에게서|이라고|까지|부터|보다|처럼|에서|에게|으로|라고|이나|과의|와의|에는|에도|들은|들이|들을|들의"
+        "|은|는|이|가|을|를|에|의|로|와|과|도|만|들)$"
+    ),
+    "ja": re.compile("(?<=...)ー$"),
+}
 # Particles that Arabic and Hebrew write in front of a word: and, in, to, from, as, that, the.
 _PARTICLES_PATTERN = {
     "ar": re.compile("(?:[\u0648\u0641\u0628\u0643\u0644\u0633]|\u0627\u0644)(?=.{4})"),
@@ -81,14 +95,20 @@ _HOMOGRAPH_ENDING_PATTERNS = {
     "cs": re.compile("(?:[aeiouyáéíýěů]|ou|em|ům|am[ai]|ách|ech|ích|ovi|ové|emi)?"),
     "de": re.compile("(?:e?[ns]|e|ern?)?"),
 }
+# Of a word without its ending; shorter ones have too much in common with other words.
+_MIN_HOMOGRAPH_CHARACTERS = {"ru": 4, "uk": 4, "pl": 4, "cs": 4, "de": 6}
 _ENDINGS = frozenset("аяоеиыьйіїaeiouyěáéíýůąęó")
 _GERMAN_GENITIVE_PATTERN = re.compile(r"(?<=..[^s])s$")  # Snowball keeps it after a vowel: Chinas
+
+
+_RUSSIAN_SURNAME_PATTERN = re.compile("[ое]в$|[иы]н$")
+_RUSSIAN_SURNAME_ENDINGS = ("а", "у", "ым", "е", "ой", "ых")
 
 
 @cache
 def _prepare_dictionaries(languages: tuple[str, ...]) -> None:
     """Converts the dictionaries together, which is faster than one by one when they are looked up."""
-    dictionaries.convert(languages)
+    dictionaries.convert(language for language in languages if language in DICTIONARY_LANGUAGES)
 
 
 @cache
@@ -124,8 +144,10 @@ def stem(word: str, language: str | None) -> str:
     languages = _languages_of_script(word)
     if not languages:
         return ""
-    if language not in languages:
-        language = languages[0]
+    return _stem_in_language(word, language if language in languages else languages[0])
+
+
+def _stem_in_language(word: str, language: str) -> str:
     word = _without_suffix_after_sign(word, language)
     if _keeps_itself(word):
         return fold_case_and_diacritics(word)
@@ -150,20 +172,33 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
     folded = fold_case_and_diacritics(word)
     stems = {folded}  # of a dictionary form that the query has without its diacritics
     for language, found in dictionary_stems.items():
+        if language == "en" and _is_surname(word):
+            continue
         if found and (not own or language in own or language == languages[0]):
             stems.add(found)
-        if not found or language in own:  # also the forms of the word that the dictionary does not have
+        if not found or (language in own and language != "en"):  # also its forms that the dictionary does not have
             stems.add(_unknown_stem(word, language))
             stems.add(UNKNOWN_WORD_MARK + folded)  # rules may take its end for an ending
         if not found and not own:
             stems.add(_stem_of_unlisted_word(word, language))
+        if language == "ru" and word.istitle() and _RUSSIAN_SURNAME_PATTERN.search(folded):
+            # The dictionary has some cases of a surname under another word: Лавровым under лавровый.
+            stems |= {_stem_in_language(word + ending, language) for ending in _RUSSIAN_SURNAME_ENDINGS}
         if language in own and language in _HOMOGRAPH_ENDING_PATTERNS:
             stems |= _stems_of_homographs(word, language)
     return tuple(sorted(stems))
 
 
+def _is_surname(word: str) -> bool:
+    """Returns True for a word of a query that is written as a name and would be a form of a common English word."""
+    return word.istitle() and (word.endswith("ing") or word in _ENGLISH_SURNAMES)
+
+
 def _languages_of_script(word: str) -> tuple[str, ...]:
     return LANGUAGES_BY_SCRIPT.get(script_of(word) or "", ()) if len(word) <= MAX_STEMMED_CHARACTERS else ()
+
+
+_ENGLISH_SURNAMES = frozenset({"Bates", "Brooks", "Rivers", "Stones", "Waters", "Woods"})
 
 
 def _keeps_itself(word: str) -> bool:
@@ -173,6 +208,8 @@ def _keeps_itself(word: str) -> bool:
 
 def _dictionary_stem(word: str, language: str) -> str:
     """Returns the folded dictionary form of a word, "" if the dictionary does not have the word."""
+    if language not in DICTIONARY_LANGUAGES:
+        return ""
     lemma = _lookup().get_lemma(word, language)
     if lemma is None:
         return ""
@@ -201,6 +238,8 @@ def _stems_of_homographs(word: str, language: str) -> set[str]:
     """
     folded = word.lower()
     beginning = folded[:-1] if folded[-1] in _ENDINGS else folded
+    if len(beginning) < _MIN_HOMOGRAPH_CHARACTERS[language]:
+        return set()
     stemmed = _unknown_stem(folded, language)
     forms = itertools.chain.from_iterable(
         MappedDictionaries().get_dictionary(language).forms(start) for start in (beginning, beginning.capitalize())
@@ -219,8 +258,8 @@ def _unknown_stem(word: str, language: str) -> str:
     if (particles := _PARTICLES_PATTERN.get(language)) is not None:
         while (match := particles.match(stemmed)) is not None:
             stemmed = stemmed[match.end() :]
-    elif language == "uk":
-        stemmed = _UKRAINIAN_ENDING_PATTERN.sub("", stemmed)
+    elif (ending := _ENDING_PATTERNS.get(language)) is not None:
+        stemmed = ending.sub("", stemmed)
     elif (snowball := _snowball(language)) is not None:
         if language == "de":
             stemmed = _GERMAN_GENITIVE_PATTERN.sub("", stemmed)

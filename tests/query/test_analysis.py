@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 import urllib.request
 import uuid
@@ -40,9 +41,10 @@ def forms(text: str, form: Form) -> list[str]:
             ["elysee", "strasse", "lodz", "istanbul", "cafe", "naive", "firm"],
         ),
         ("ёлка Пу\u0301тин Київ п’ять пʼять", ["елка", "путин", "київ", "п'ять", "п'ять"]),
-        ("ΑΘΗΝΑΣ Αθήνας", ["αθηνασ", "αθήνασ"]),
+        ("ΑΘΗΝΑΣ Αθήνας", ["αθηνασ", "αθηνασ"]),
         ("الـذكاء أمريكا", ["الذكاء", "امريكا"]),
-        ("می‌شود", ["میشود"]),
+        ("می‌شود ایران ايران کتاب كتاب ١٢٣ ۱۲۳", ["ميشود", *["ايران"] * 2, *["كتاب"] * 2, *["123"] * 2]),
+        ("שָׁלוֹם फ़ोन", ["שלום", "फोन"]),
         ("co\u00adoperation", ["cooperation"]),
         ("\u200eSberbank\u200f \u2067AI\u2069", ["sberbank", "ai"]),
         ("«\u202fl’IA\u202f» 10\u202f000", ["ia", "10", "000"]),
@@ -89,6 +91,17 @@ def test_the_offsets_of_each_token_give_its_text() -> None:
     words = [analysed.text[start:end] for start, end in analysed.offsets()]
     assert words == ["twas", "the", "n\u201bth", "draft", "of", "Sberbank"]
     assert len(words) == len(analysed)
+
+
+@pytest.mark.parametrize("letter", ["", "a", "א"])
+def test_a_long_run_of_underscores_takes_time_in_proportion(letter: str) -> None:
+    """Quadratic time would be 100 times the time of a run that is a tenth as long, or more."""
+    times = []
+    for length in (20_000, 200_000):
+        began = time.process_time()
+        segmentation.words_of("_" * length + letter)
+        times.append(time.process_time() - began)
+    assert times[1] < 40 * max(times[0], 0.001)
 
 
 def test_a_very_long_token_is_split_as_in_lucene() -> None:

@@ -16,7 +16,8 @@ from monitor.delays import delay_of_story
 from monitor.errors import StoreRefused
 from monitor.models import rfc3339
 from monitor.query import parse
-from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
+from monitor.query.analysis import analysed_tokens
+from monitor.store.elasticsearch import ElasticsearchStore, documents, migration, schema
 from monitor.store.elasticsearch.client import CompatibleTransport
 from monitor.store.protocol import OutboxRecord
 from store import outbox_without_channels, previous_elasticsearch
@@ -104,6 +105,8 @@ def assert_migrated(store: ElasticsearchStore) -> None:
     delay = delay_of_story(first.published_at, first.first_seen_at)
     stored = store.cluster.get_documents("stories", [FIRST])[FIRST].document
     assert stored.get("minutes_to_stored") == (delay / MINUTE if delay else None)
+    assert stored["stems"] == documents.stem_fields(first.to_json())
+    assert len(stored["stems"]["text"].split()) == len(analysed_tokens(first.text)) > 0
     assert [(hit.story, hit.version) for hit in store.hits("bank")] == [(FIRST, 2), (FIRST, 1)]
     assert [entry.attempts for entry in store.due_entries("Outlet", now=NOON, limit=10)] == [1]
     assert [rejected.index for rejected in store.dead_letters.list_dead_letters()] == [store.cluster.alias("stories")]
