@@ -44,7 +44,7 @@ ROBOTS_RETRY_SECONDS = 300.0  # pause before an unreachable robots.txt is reques
 MAX_ROBOTS_DOWNLOAD_BYTES = 10_000_000  # size limit of a robots.txt response, in place of crawl.max_size
 MAX_CRAWL_DELAY_SECONDS = 300.0  # longer delays are cut to this, so that polls can end
 SLOW_ROBOTS_CHARACTERS = 5000  # a longer robots.txt is matched in a thread: one match in 50,000 takes up to 0.4 s
-MAX_CACHED_ROBOTS_RULES = 10_000  # origins; the whole cache is cleared at this number
+MAX_CACHED_ROBOTS_RULES = 10_000  # origins; beyond, the least recently used are removed
 MAX_CACHED_ROBOTS_CHARACTERS = 5_000_000  # of all robots.txt together, likewise; parsed they take eight times as much
 USUAL_ROBOTS_BYTES = 1_000_000  # size limit of the first request; of larger ones, one at a time is in memory
 
@@ -149,6 +149,7 @@ class RobotsMiddleware:
         key = _origin_of_url(urlparse_cached(request)), is_own_host(request)
         cached = self._rules_by_origin.get(key)
         if cached is not None and monotonic() < cached.expires_at:
+            self._rules_by_origin[key] = self._rules_by_origin.pop(key)  # the last one is the most recently used
             return cached
         if key not in self._fetches_by_origin:
             self._fetches_by_origin[key] = asyncio.create_task(self._fetch_rules(key, request, cached))
@@ -193,15 +194,17 @@ class RobotsMiddleware:
         return rules
 
     def _cache(self, key: _RulesKey, rules: RobotsRules) -> None:
-        """Keeps the rules; first clears the cache if it is full."""
-        self._cached_characters += rules.characters
-        is_too_long = self._cached_characters > MAX_CACHED_ROBOTS_CHARACTERS
-        if is_too_long or len(self._rules_by_origin) >= MAX_CACHED_ROBOTS_RULES:
-            self._rules_by_origin.clear()
-            self._cached_characters = rules.characters
-        elif replaced := self._rules_by_origin.get(key):
+        """Keeps the rules; removes the least recently used ones of other hosts while the cache is too large."""
+        if replaced := self._rules_by_origin.pop(key, None):
             self._cached_characters -= replaced.characters
         self._rules_by_origin[key] = rules
+        self._cached_characters += rules.characters
+        while len(self._rules_by_origin) > 1 and (
+            self._cached_characters > MAX_CACHED_ROBOTS_CHARACTERS
+            or len(self._rules_by_origin) > MAX_CACHED_ROBOTS_RULES
+        ):
+            oldest = next(iter(self._rules_by_origin))
+            self._cached_characters -= self._rules_by_origin.pop(oldest).characters
 
     async def _download_rules(self, origin: str, meta: dict[str, object], *, max_bytes: int) -> RobotsRules:
         """Requests and parses robots.txt.  Raises DownloadCancelledError for a larger body."""

@@ -287,17 +287,17 @@ def test_expired_rules_stay_slow_to_match_while_robots_txt_fails(engine: Engine,
 
 
 def test_the_characters_of_cached_robots_rules_are_bounded(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rules that replace expired ones count once."""
+    """The oldest rules make room for new ones; rules that replace expired ones count once."""
     monkeypatch.setattr("monitor.crawl.robots.MAX_CACHED_ROBOTS_CHARACTERS", 1000)
 
-    async def work(fetcher: Any) -> list[int]:
-        robots, sizes = fetcher._crawler.get_downloader_middleware(RobotsMiddleware), []
+    async def work(fetcher: Any) -> list[str]:
+        robots, cached = fetcher._crawler.get_downloader_middleware(RobotsMiddleware), []
         for host, characters in (("a", 400), ("b", 400), ("b", 100), ("b", 400), ("c", 300), ("d", 5000), ("e", 1)):
             robots._cache((host, True), RobotsRules(None, 0.0, characters=characters))
-            sizes.append(len(robots._rules_by_origin))
-        return sizes
+            cached.append("".join(origin for origin, _ in robots._rules_by_origin))
+        return cached
 
-    assert engine.with_fetcher(work) == [1, 2, 2, 2, 1, 1, 1]
+    assert engine.with_fetcher(work) == ["a", "ab", "ab", "ab", "bc", "d", "e"]
 
 
 def test_a_redirect_loop_counts_as_no_robots_txt(engine: Engine, site: Site) -> None:
