@@ -12,6 +12,7 @@ import re
 import threading
 from functools import cache
 
+import opencc
 import Stemmer
 from simplemma.strategies import DefaultStrategy, DictionaryLookupStrategy
 
@@ -33,9 +34,11 @@ LANGUAGES_BY_SCRIPT = {
     "Devanagari": ("hi",),
     "Hangul": ("ko",),
     "Katakana": ("ja",),
+    "Han": ("zh",),
+    "digits": ("",),
 }
-STEMMED_LANGUAGES = tuple(language for languages in LANGUAGES_BY_SCRIPT.values() for language in languages)
-DICTIONARY_LANGUAGES = tuple(language for language in STEMMED_LANGUAGES if language not in {"ko", "ja"})
+STEMMED_LANGUAGES = tuple(filter(None, itertools.chain.from_iterable(LANGUAGES_BY_SCRIPT.values())))
+DICTIONARY_LANGUAGES = tuple(language for language in STEMMED_LANGUAGES if language not in {"ko", "ja", "zh"})
 _SCRIPT_RANGES = (
     ("Latin", 0x41, 0x24F),
     ("Latin", 0x1E00, 0x1EFF),
@@ -46,6 +49,7 @@ _SCRIPT_RANGES = (
     ("Arabic", 0x600, 0x77F),
     ("Devanagari", 0x900, 0x97F),
     ("Katakana", 0x30A1, 0x30FF),
+    ("Han", 0x3400, 0x9FFF),
     ("Hangul", 0xAC00, 0xD7A3),
 )
 _SNOWBALL_BY_LANGUAGE = {
@@ -131,7 +135,9 @@ def _snowball(language: str) -> Stemmer.Stemmer | None:
 
 
 def script_of(word: str) -> str | None:
-    """Returns the script of a word's first letter; None for scripts whose words have no stem."""
+    """Returns the script of a word's first letter, or "digits"; None for scripts whose words have no stem."""
+    if _NUMBER_PATTERN.fullmatch(word):
+        return "digits"
     for character in word:
         if character.isalpha():
             code = ord(character)
@@ -144,13 +150,28 @@ def stem(word: str, language: str | None) -> str:
     languages = _languages_of_script(word)
     if not languages:
         return ""
-    return _stem_in_language(word, language if language in languages else languages[0])
+    language = language if language in languages else languages[0]
+    fixed = _fixed_stem(word, language)
+    return _stem_of_inflected_word(word, language) if fixed is None else fixed
 
 
-def _stem_in_language(word: str, language: str) -> str:
-    word = _without_suffix_after_sign(word, language)
-    if _keeps_itself(word):
-        return fold_case_and_diacritics(word)
+def _fixed_stem(word: str, language: str) -> str | None:
+    """Returns the stem of a word that has no endings to remove; None for any other word."""
+    if language == "":
+        return "".join(filter(str.isdigit, fold_case_and_diacritics(word)))
+    if language == "zh":
+        return _simplified_characters().get(word, "")
+    if _DOTTED_ACRONYM_PATTERN.fullmatch(word):
+        word = word.replace(".", "")
+    elif language != "ko" and _keeps_itself(head := _without_suffix_after_sign(word, language)):
+        word = head
+    else:
+        return None
+    return fold_case_and_diacritics(word)
+
+
+def _stem_of_inflected_word(word: str, language: str) -> str:
+    word = _without_suffix_after_sign(word, language).replace("'", "")
     return _dictionary_stem(word, language) or _stem_of_unlisted_word(word, language)
 
 
@@ -164,9 +185,10 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
     languages = _languages_of_script(word)
     if not languages:
         return ()
-    if _keeps_itself(word):
-        return (fold_case_and_diacritics(word),)
+    if (fixed := _fixed_stem(word, languages[0])) is not None:
+        return (fixed,) if fixed else ()
     _prepare_dictionaries(languages)
+    word = word.replace("'", "")
     dictionary_stems = {language: _dictionary_stem(word, language) for language in languages}
     own = {language for language, found in dictionary_stems.items() if found and _is_dictionary_form(word, language)}
     folded = fold_case_and_diacritics(word)
@@ -183,15 +205,46 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
             stems.add(_stem_of_unlisted_word(word, language))
         if language == "ru" and word.istitle() and _RUSSIAN_SURNAME_PATTERN.search(folded):
             # The dictionary has some cases of a surname under another word: Лавровым under лавровый.
-            stems |= {_stem_in_language(word + ending, language) for ending in _RUSSIAN_SURNAME_ENDINGS}
+            stems |= {_stem_of_inflected_word(word + ending, language) for ending in _RUSSIAN_SURNAME_ENDINGS}
         if language in own and language in _HOMOGRAPH_ENDING_PATTERNS:
             stems |= _stems_of_homographs(word, language)
+    for variant in _spelling_variants(word):
+        stems.add(fold_case_and_diacritics(variant))
+        stems |= {_unknown_stem(variant, language) for language in languages}
     return tuple(sorted(stems))
+
+
+def _spelling_variants(word: str) -> list[str]:
+    """Returns other spellings of a word with umlauts or the letter đ: Müller, Mueller; Đoković, Djokovic."""
+    variants = []
+    for letters, replacements in _SPELLINGS_OF_LETTERS:
+        for letter, replacement in zip(letters, replacements, strict=True):
+            if letter in word.lower():
+                variants.append(word.lower().replace(letter, replacement))
+    return variants
 
 
 def _is_surname(word: str) -> bool:
     """Returns True for a word of a query that is written as a name and would be a form of a common English word."""
     return word.istitle() and (word.endswith("ing") or word in _ENGLISH_SURNAMES)
+
+
+_UMLAUTS, _DIGRAPHS = ("ä", "ö", "ü", "đ"), ("ae", "oe", "ue", "dj")
+_SPELLINGS_OF_LETTERS = ((_UMLAUTS, _DIGRAPHS), (_DIGRAPHS, _UMLAUTS))
+# Digits with separators of thousands, and decades: 3,000; 3.000; 1990s.
+_NUMBER_PATTERN = re.compile(r"\d+s?|\d{1,3}(?:[.,]\d{3})+")
+_DOTTED_ACRONYM_PATTERN = re.compile(r"(?:[^\W\d_]\.){1,5}[^\W\d_]")
+
+
+@cache
+def _simplified_characters() -> dict[str, str]:
+    """Maps each Chinese character that has a variant to its simplified form, which is mapped to itself."""
+    characters = [chr(code) for code in range(0x3400, 0xA000)]
+    simplified = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
+    changed = {
+        character: simple for character, simple in zip(characters, simplified, strict=True) if character != simple
+    }
+    return {simple: simple for simple in changed.values()} | changed
 
 
 def _languages_of_script(word: str) -> tuple[str, ...]:
