@@ -3,6 +3,7 @@
 MonitorError                     base class: one line for the user, with a hint
 ├── ConfigError                  invalid configuration; lists all faults of monitor.yaml and environment
 ├── QueryError                   a query that does not parse, with its column and a hint
+│   └── FragmentError            a query uses a fragment whose own text does not parse
 ├── StoreError
 │   ├── StoreUnavailable         the store does not answer or is overloaded: retry later
 │   └── StoreRefused             a retry is useless: wrong password, wrong server, newer schema
@@ -58,6 +59,14 @@ class QueryError(MonitorError):
     def __str__(self) -> str:
         hint = f" ({self.hint})" if self.hint else ""
         return f"{self.message} at column {self.column}{hint}"
+
+
+class FragmentError(QueryError):
+    """A query is valid but for a fragment that it uses; ``fragment`` is the name of the one whose text is invalid."""
+
+    def __init__(self, message: str, *, fragment: str, column: int) -> None:
+        super().__init__(message, column=column)
+        self.fragment = fragment
 
 
 class StoreError(MonitorError):

@@ -18,6 +18,7 @@ from monitor.cli.context import (
     short_duration,
     with_context,
 )
+from monitor.cli.terms import terms_command
 from monitor.delivery_text import describe_target, has_only_mail
 from monitor.models import now, rfc3339
 from monitor.notify.alert_delays import AlertDelays
@@ -45,8 +46,12 @@ def alerts_command(context: CommandContext) -> None:
       media-monitor alerts list
       media-monitor alerts test sberbank --since 30d
       media-monitor alerts test --query 'Rosatom NEAR/10 reactor' --since 7d
+      media-monitor alerts terms pack.china
       media-monitor alerts snooze sberbank 2d
     """
+
+
+alerts_command.add_command(terms_command)
 
 
 @alerts_command.command("list")
@@ -213,7 +218,7 @@ def test_command(
     text = query if query is not None else context.find_alert(name or "").query
     from monitor.query import parse
 
-    node = parse(text, positive=True)
+    node = parse(text, positive=True, fragments=context.config.fragments)
     context.warn_about_query(text, kind="alert")
     alert_name = None if query is not None else context.find_alert(name or "").name
     current_time = now()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Alert, Config
     from monitor.models import Story
+    from monitor.query.fragments import Fragments
     from monitor.store import Store
 
 CommandFunction = TypeVar("CommandFunction", bound="Callable[..., Any]")
@@ -63,6 +64,18 @@ class CommandContext:
         if self.is_verbose:
             logging.getLogger("monitor").setLevel(logging.INFO)
         return load(self.config_path, os.environ)
+
+    @property
+    def has_config(self) -> bool:
+        """True if there is a configuration or the user names one; some commands need none."""
+        return self.config_path.exists() or self.config_option is not None
+
+    @property
+    def fragments(self) -> Fragments:
+        """The fragments that queries may use: those of the configuration, if there is one, and of the packs."""
+        from monitor.query.fragments import PACKS_ONLY
+
+        return self.config.fragments if self.has_config else PACKS_ONLY
 
     @property
     def config_directory(self) -> Path:

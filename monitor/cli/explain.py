@@ -45,7 +45,7 @@ def explain_command(context: CommandContext, *, query: str, story: str | None, a
     from monitor.query import parse
     from monitor.query.explain import explain
 
-    node = parse(_named_query(context, query))
+    node = parse(_named_query(context, query), fragments=context.fragments)
     explained = explain(node, _load_story(context, story), now=now())
     if as_json:
         import orjson
@@ -74,7 +74,7 @@ def _explain_url(context: CommandContext, url: str, *, as_json: bool) -> int:
 
 def _named_query(context: CommandContext, text: str) -> str:
     """Returns the query of the alert or topic with this name, ignoring case; the text itself if there is none."""
-    if not context.config_path.exists() and not context.config_option:
+    if not context.has_config:
         return text
     queries_by_name = {name.casefold(): query for name, query in context.config.topics.items()}
     queries_by_name |= {alert.name.casefold(): alert.query for alert in context.config.alerts}

@@ -48,7 +48,7 @@ def search_command(
     if text.strip():
         from monitor.query import parse
 
-        node = parse(text)
+        node = parse(text, fragments=context.config.fragments)
         if not as_json:
             context.warn_about_query(text, kind="search")
     with context.open_existing_store() as store:

@@ -76,7 +76,7 @@ def export_command(
     if query is not None:
         from monitor.query import parse
 
-        node = parse(query)
+        node = parse(query, fragments=context.config.fragments)
     if resume and output is not None:
         after = _last_exported_id(output)
     with (

@@ -11,7 +11,9 @@ from monitor.config import document, environment, secrets
 from monitor.config.access import ACCESS_KEYS, access_faults
 from monitor.config.document import YamlDocument, YamlError, dotted_path
 from monitor.config.schema import Config, Outlet, keys_at, unknown_key_message
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, FragmentError, QueryError
+from monitor.query.fragments import Fragments
+from monitor.query.parse import parse_fragment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,7 +50,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     config, problems = _config_and_problems(data)
     unread = {fault_path for fault_path, _ in secret_faults}
     problems = [*secret_faults, *(problem for problem in problems if problem[0] not in unread)]
-    cross_faults = (*_duplicate_name_faults(data), *_credential_conflict_faults(data), *_outlet_access_faults(data))
+    cross_faults = (
+        *_duplicate_name_faults(data),
+        *_term_faults(data),
+        *_credential_conflict_faults(data),
+        *_outlet_access_faults(data),
+    )
     for problem_path, message in (*problems, *cross_faults):
         key_path = _path_in_file(data, problem_path)
         text = f"{dotted_path(key_path)}: {message}" if key_path else message
@@ -76,7 +83,7 @@ def secret_files(path: Path, environ: Mapping[str, str]) -> dict[str, Path]:
 def _config_and_problems(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document.KeyPath, str]]]:
     """Returns the validated configuration and no problems, or None and the path and message of each problem."""
     try:
-        return Config.model_validate(data), []
+        return Config.model_validate(data, context={"fragments": Fragments(_terms(data))}), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
         return None, [_path_and_message(detail) for detail in details]
@@ -86,6 +93,7 @@ _MAPPING_EXPECTED_MESSAGE = "must be keys and values"
 _MAPPING_EXAMPLE_BY_KEY = {  # by top-level key
     "store": '{url: "sqlite:monitor.db"}',
     "mail": '{url: "smtp://mail.example.org:25", sender: monitor@example.org}',
+    "terms": "{russia-banks: 'Sberbank OR VTB'}",
     "topics": "{chips: 'chip AND export'}",
     "outlets": '{name: A, url: "https://a.example/"}',
     "alerts": "{name: bank, query: Sberbank, to: desk@example.org}",
@@ -147,9 +155,9 @@ def _path_in_file(data: Any, path: document.KeyPath) -> document.KeyPath:
 
 
 def _duplicate_name_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
-    """Yields the path and message of each outlet, alert or topic whose name another one has.
+    """Yields the path and message of each outlet, alert, topic or fragment whose name another one has.
 
-    Ignores case, because the query clauses ``outlet:``, ``alert:`` and ``topic:`` do.
+    Ignores case, because the query clauses ``outlet:``, ``alert:`` and ``topic:`` and ``@name`` do.
     """
     for kind in ("outlets", "alerts"):
         entries = data.get(kind)
@@ -163,12 +171,34 @@ def _duplicate_name_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyP
             earlier = index_by_name.setdefault(name.strip().casefold(), i)
             if earlier != i:
                 yield (kind, i, "name"), f'"{name.strip()[:60]}" is the name of {kind}[{earlier}] already'
-    topics = data.get("topics")
-    if isinstance(topics, dict):
-        name_counts = Counter(str(name).strip().casefold() for name in topics)
-        for name in topics:
-            if name_counts[str(name).strip().casefold()] > 1:
-                yield ("topics", name), "another topic has the same name in another case"
+    for kind, singular in (("topics", "topic"), ("terms", "term")):
+        entries = data.get(kind)
+        if isinstance(entries, dict):
+            name_counts = Counter(str(name).strip().casefold() for name in entries)
+            for name in entries:
+                if name_counts[str(name).strip().casefold()] > 1:
+                    yield (kind, name), f"another {singular} has the same name in another case"
+
+
+def _term_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
+    """Yields the path and message of each fragment whose own text is not a query or that uses itself."""
+    terms = _terms(data)
+    fragments = Fragments(terms)
+    for name in terms:
+        try:
+            parse_fragment(name, fragments)
+        except FragmentError:
+            pass  # reported for the fragment whose text is at fault
+        except QueryError as error:
+            yield ("terms", name), str(error)
+
+
+def _terms(data: dict[str, Any]) -> dict[str, str]:
+    """Returns the fragments of the file, without values that are no text: pydantic reports these."""
+    terms = data.get("terms")
+    if not isinstance(terms, dict):
+        return {}
+    return {name: text for name, text in terms.items() if isinstance(text, str)}
 
 
 def _credential_conflict_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:

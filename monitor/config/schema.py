@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
@@ -33,6 +34,7 @@ from monitor.config.types import (
     QueryText,
     SingleLine,
     StoreUrl,
+    TermName,
     Timezone,
     UrlPattern,
     WaitCondition,
@@ -43,6 +45,7 @@ from monitor.config.types import (
 )
 from monitor.mail import CHANNEL_NAME
 from monitor.polling.budget import DEFAULT_POLL_BUDGET
+from monitor.query.fragments import Fragments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,9 +165,15 @@ class Config(FrozenModel):
     mail: MailSettings = MailSettings()
     crawl: CrawlSettings = CrawlSettings()
     keep: Literal["matching", "all"] = "matching"
+    terms: dict[TermName, str] = Field(default_factory=dict)  # fragments of queries, used as @name
     topics: dict[NonEmptyName, QueryText] = Field(default_factory=dict)
     outlets: tuple[Outlet, ...] = ()
     alerts: tuple[Alert, ...] = ()
+
+    @cached_property
+    def fragments(self) -> Fragments:
+        """The fragments that queries may use: those of ``terms`` and of the packs."""
+        return Fragments(self.terms)
 
 
 # ---- the schema's types and keys at a path such as ("mail", "url"), for messages and environment variables

@@ -13,9 +13,9 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import regex
-from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, WrapValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, ValidationInfo, WrapValidator
 
-from monitor.errors import QueryError
+from monitor.errors import FragmentError, QueryError
 from monitor.mail import mail_url
 from monitor.notify import delivery_times
 from monitor.polling.budget import PollBudget
@@ -228,14 +228,30 @@ def valid_wait_condition(value: str) -> str:
     return valid_css_selector(value)
 
 
-def valid_rule_query(value: str) -> str:
-    """Validates the query of a topic or alert: it must parse, and require a story to contain one of its clauses."""
+def valid_rule_query(value: str, info: ValidationInfo) -> str:
+    """Validates the query of a topic or alert: it must parse, and require a story to contain one of its clauses.
+
+    The fragments that it may use are ``info.context["fragments"]``.  The fault of a fragment's own text is not one of
+    the query: `monitor.config.load` reports it where the fragment is written.
+    """
     from monitor.query import parse
+    from monitor.query.fragments import PACKS_ONLY
 
     try:
-        parse(value, positive=True)
+        parse(value, positive=True, fragments=(info.context or {}).get("fragments", PACKS_ONLY))
+    except FragmentError:
+        return value
     except QueryError as error:
         raise ValueError(str(error)) from None
+    return value
+
+
+def valid_term_name(value: str) -> str:
+    """Validates the name of a fragment, without its @: a word, or ``pack.NAME`` to replace an entry of a pack."""
+    from monitor.query.fragments import name_fault
+
+    if fault := name_fault(value):
+        raise ValueError(fault)
     return value
 
 
@@ -344,6 +360,12 @@ CssSelector: TypeAlias = Annotated[str, AfterValidator(valid_css_selector)]
 UrlPattern: TypeAlias = Annotated[str, AfterValidator(valid_regex)]
 WaitCondition: TypeAlias = Annotated[str, AfterValidator(valid_wait_condition)]
 QueryText: TypeAlias = Annotated[str, AfterValidator(valid_rule_query)]
+TermName: TypeAlias = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(valid_single_line),
+    AfterValidator(valid_term_name),
+]
 DeliverySchedule: TypeAlias = Annotated[str, AfterValidator(valid_delivery_schedule)]
 Timezone: TypeAlias = Annotated[str, AfterValidator(valid_timezone)]
 IndexPrefix: TypeAlias = Annotated[str, AfterValidator(valid_index_prefix)]

@@ -84,7 +84,7 @@ def alert_mail(
     name = notifications[0].alert
     alert = next((alert for alert in config.alerts if alert.name == name), None)
     zone = ZoneInfo(alert.timezone) if alert else ZoneInfo("UTC")
-    node = parse(alert.query) if alert else None
+    node = parse(alert.query, fragments=config.fragments) if alert else None
     outlets = frozenset(outlet.name for outlet in config.outlets)
     entries = [
         _mail_entry(cluster, stories, hits, node, zone, outlets=outlets)

@@ -17,8 +17,10 @@ from monitor.query.analysis import (
     token_matchers,
 )
 from monitor.query.fields import NUMBER_FIELDS, WORDS_FIELDS
+from monitor.query.fragments import PACKS_ONLY, Fragments
 from monitor.query.occurrences import glob_matches
 from monitor.query.parse import parse, query_tokens
+from monitor.query.spellings import operator_of_word
 from monitor.query.syntax import (
     And,
     Near,
@@ -33,10 +35,13 @@ from monitor.query.syntax import (
     leaves,
     walk,
 )
+from monitor.query.syntax_errors import column_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from lark import Token
 
     from monitor.config import Config
 
@@ -58,6 +63,7 @@ AMBIGUOUS_ACRONYMS = {
 }
 _LANGUAGE_BY_COUNTRY = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
 MAX_COMPARED_CLAUSES = 150  # of one AND or OR; longer ones are not compared in pairs
+_OPERAND_TYPES = frozenset({"WORD", "PHRASE", "RANGE", "FRAGMENT"})
 MAX_BROAD_PREFIX_LETTERS = 3  # letters; a wildcard with a prefix this short matches thousands of words
 
 
@@ -74,9 +80,10 @@ class LintNote:
 
 
 def lint_config(config: Config) -> list[str]:
-    """Returns the warnings about the queries of the configured topics and alerts, one line each."""
+    """Returns the warnings about the configured fragments and the queries of topics and alerts, one line each."""
     configured = configured_values(config)
-    rules = [(f"topics.{name}", query, "topic") for name, query in config.topics.items()]
+    rules = [(f"terms.{name}", query, "term") for name, query in config.terms.items()]
+    rules += [(f"topics.{name}", query, "topic") for name, query in config.topics.items()]
     rules += [(f"alerts.{alert.name}", alert.query, "alert") for alert in config.alerts]
     return [
         f"{name}: {note}" for name, query, kind in rules for note in lint_query(query, configured=configured, kind=kind)
@@ -85,11 +92,12 @@ def lint_config(config: Config) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredValues:
-    """The outlets, topics and languages of a configuration, to check the values of clauses like ``outlet:``."""
+    """What queries can refer to: the outlets, topics, languages and fragments of a configuration."""
 
     outlets: Mapping[str, str] = field(default_factory=dict)  # name in lower case -> name as configured
     topics: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
+    fragments: Fragments = PACKS_ONLY
 
 
 def configured_values(config: Config) -> ConfiguredValues:
@@ -107,6 +115,7 @@ def configured_values(config: Config) -> ConfiguredValues:
         outlets={folding.fold_case(outlet.name): outlet.name for outlet in config.outlets},
         topics=frozenset(map(folding.fold_case, config.topics)),
         languages=frozenset(languages),
+        fragments=config.fragments,
     )
 
 
@@ -115,38 +124,43 @@ def lint_query(
 ) -> list[LintNote]:
     """Returns the warnings about one query, sorted by column.  Raises QueryError if the query is invalid.
 
-    ``kind`` says what the query is for: topic, alert or search.  Without ``configured`` outlet and topic names and
-    acronyms are not checked.
+    ``kind`` says what the query is for: topic, alert, search, or term (a fragment).  Without ``configured`` outlet and
+    topic names and acronyms are not checked.  There are no notes about the inside of the query's fragments, which are
+    checked by themselves.
     """
-    node, now = parse(query), now or current_time()
+    fragments = configured.fragments if configured else PACKS_ONLY
+    node, tokens, now = parse(query, fragments=fragments), query_tokens(query), now or current_time()
+    fragment_columns = {column_of(token) for token in tokens if token.type == "FRAGMENT"}
     notes = [
-        *_mixed_operator_notes(query, node),
+        *_mixed_operator_notes(tokens, None if fragment_columns else node),
         *_contradiction_notes(node, now),
         *_excluding_alternative_notes(node),
         *_redundant_clause_notes(node),
         *_broad_wildcard_notes(node),
-        *_lower_case_operator_notes(node),
+        *_unusual_operator_notes(tokens),
+        *_short_field_notes(tokens),
         *_ignored_symbol_notes(node),
         *_unlikely_value_notes(node, configured, kind),
         *_ambiguous_acronym_notes(node, configured),
     ]
-    return sorted(set(notes), key=lambda note: (note.column, note.message))
+    own_notes = {note for note in notes if note.column not in fragment_columns}
+    return sorted(own_notes, key=lambda note: (note.column, note.message))
 
 
-def _mixed_operator_notes(query: str, node: Node) -> Iterator[LintNote]:
+def _mixed_operator_notes(tokens: Sequence[Token], node: Node | None) -> Iterator[LintNote]:
     """Yields a note on the first AND and OR that are mixed without brackets.
 
-    Query languages differ on which of the two binds tighter.
+    Query languages differ on which of the two binds tighter.  The suggestion prints ``node``, if it is given.
     """
     levels: list[set[str]] = [set()]
     previous = ""
-    for token in query_tokens(query):
-        if token.type in {"WORD", "PHRASE", "RANGE", "FIELD", "LPAR", "NOT"} and previous in {"operand", "RPAR"}:
+    for token in tokens:
+        if token.type in {*_OPERAND_TYPES, "FIELD", "LPAR", "NOT"} and previous in {"operand", "RPAR"}:
             levels[-1].add("AND")
         if token.type in {"AND", "OR"}:
             levels[-1].add(token.type)
         if len(levels[-1]) == 2:
-            suggestion = f"write {node}"
+            suggestion = f"write {node}" if node else "put the operands of one of them in brackets"
             yield LintNote(
                 (token.start_pos or 0) + 1, "AND and OR are mixed without brackets; AND binds tighter", suggestion
             )
@@ -155,7 +169,7 @@ def _mixed_operator_notes(query: str, node: Node) -> Iterator[LintNote]:
             levels.append(set())
         if token.type == "RPAR":
             levels.pop()
-        previous = "operand" if token.type in {"WORD", "PHRASE", "RANGE"} else token.type
+        previous = "operand" if token.type in _OPERAND_TYPES else token.type
 
 
 def _contradiction_notes(node: Node, now: datetime) -> Iterator[LintNote]:
@@ -236,13 +250,27 @@ def _broad_wildcard_notes(node: Node) -> Iterator[LintNote]:
                     yield LintNote(part.column, message, suggestion)
 
 
-def _lower_case_operator_notes(node: Node) -> Iterator[LintNote]:
-    """Yields a note for each word and, or, not in lower case, which is searched for as a word."""
-    for part in walk(node):
-        if isinstance(part, Word) and part.text in {"and", "or", "not"}:
-            suggestion = f'write {part.text.upper()} for the operator, "{part.text}" for the word'
-            message = f'in lower case "{part.text}" is a word that a story must contain'
-            yield LintNote(part.column, message, suggestion)
+def _unusual_operator_notes(tokens: Sequence[Token]) -> Iterator[LintNote]:
+    """Yields a note for each operator in lower case, and for each word that is an operator elsewhere (или, oder)."""
+    for previous, token, following in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
+        if token.type in {"AND", "OR", "NOT"} and token.islower():
+            suggestion = f'write {token.type}, or "{token}" in quotes for the word'
+            yield LintNote(column_of(token), f'"{token}" is read as the operator {token.type}', suggestion)
+        is_between = previous is not None and following is not None
+        if token.type == "WORD" and is_between and (operator := operator_of_word(token.upper())):
+            suggestion = f'write {operator} for the operator, "{token}" for the word'
+            yield LintNote(column_of(token), f'"{token}" is a word that a story must contain', suggestion)
+
+
+def _short_field_notes(tokens: Sequence[Token]) -> Iterator[LintNote]:
+    """Yields a note for each title:, text: or author: before two bare words, as in ``title:export controls``."""
+    for index, (prefix, first, second) in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False)):
+        name = str(prefix)[:-1].rstrip().lower()
+        is_before_words = (prefix.type, first.type, second.type) == ("FIELD", "WORD", "WORD")
+        is_operand_of_near = any(token.type == "NEAR" for token in tokens[index + 3 : index + 4])
+        if name in {"title", "text", "author"} and is_before_words and not is_operand_of_near:
+            suggestion = f'write {name}:({first} {second}) or {name}:"{first} {second}"'
+            yield LintNote(column_of(prefix), f"{name}: applies to {first} only, not to {second}", suggestion)
 
 
 def _ignored_symbol_notes(node: Node) -> Iterator[LintNote]:

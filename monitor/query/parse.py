@@ -13,43 +13,40 @@ from typing import TYPE_CHECKING, Any, cast
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput
 
-from monitor.errors import QueryError
+from monitor.errors import FragmentError, QueryError
 from monitor.query.analysis import token_matchers
 from monitor.query.fields import RANGE_FIELDS
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Word, is_positive
-from monitor.query.syntax_errors import check_tokens, column_of, query_error_from_parser
-from monitor.query.validation import RANGE_EXAMPLE_BY_FIELD, apply_field, parse_bounds, validated_leaf
+from monitor.query.fragments import PACKS_ONLY, Fragments
+from monitor.query.spellings import canonical_tokens
+from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word, at_column, is_positive, leaves
+from monitor.query.syntax_errors import (
+    MAX_CLAUSES,
+    MAX_QUERY_NESTING,
+    check_tokens,
+    column_of,
+    query_error_from_parser,
+    too_many_clauses_error,
+    unknown_fragment_error,
+)
+from monitor.query.validation import RANGE_EXAMPLE_BY_FIELD, apply_field, parse_range, validated_leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
 # Limits that prevent one query from overloading a store; no query written by hand reaches them.
 MAX_QUERY_CHARACTERS = 20_000
-MAX_NEAR_ALTERNATIVES = 64  # of one NEAR: combinations of its operands' phrases and orders
+MAX_NEAR_ALTERNATIVES = 256  # of one NEAR: combinations of its operands' phrases and orders
 MAX_GAP_WORDS = 1_000  # between the operands of NEAR; also the largest slop of a phrase
 
 
-def parse(text: str, *, positive: bool = False) -> Node:
-    """Returns the tree of a query.
+def parse(text: str, *, positive: bool = False, fragments: Fragments = PACKS_ONLY) -> Node:
+    """Returns the tree of a query, with its fragments (``@name``) expanded.
 
-    Raises QueryError, and no other error, if the text is not a query.  With ``positive`` (for topics and alerts) also
-    raises QueryError if a story could match without containing any of the query's clauses.
+    Raises QueryError, and no other error, if the text is not a query; the subclass FragmentError if the fault is in the
+    text of a fragment.  With ``positive`` (for topics and alerts) also raises QueryError if a story could match without
+    containing any of the query's clauses.
     """
-    text = unicodedata.normalize("NFC", text)
-    if len(text) > MAX_QUERY_CHARACTERS:
-        raise QueryError(
-            f"the query is longer than {MAX_QUERY_CHARACTERS:,} characters",
-            column=MAX_QUERY_CHARACTERS + 1,
-            hint="split it into several",
-        )
-    if not text.strip():
-        raise QueryError("the query is empty", column=1, hint="write at least one word")
-    check_tokens(_parser().lex(text), text)
-    try:
-        node = cast("Node", _parser().parse(text))  # the result of _TreeBuilder.start
-    except UnexpectedInput as error:
-        raise query_error_from_parser(error, _parser().lex(text)) from None
-    _check_near_alternatives(node)
+    node = _parsed(text, fragments, ())
     if positive and not is_positive(node):
         raise QueryError(
             "nothing in this query has to be present, so it would match nearly every story",
@@ -59,9 +56,59 @@ def parse(text: str, *, positive: bool = False) -> Node:
     return node
 
 
-def query_tokens(text: str) -> Iterator[Token]:
-    """Yields the lexer's tokens of a query text: words, phrases, operators, field prefixes, ranges and brackets."""
-    return _parser().lex(unicodedata.normalize("NFC", text))
+def parse_fragment(name: str, fragments: Fragments) -> Node:
+    """Returns the tree of a fragment.
+
+    Raises QueryError with the column in the fragment's own text, FragmentError if the fault is in the text of another
+    fragment that it uses, and KeyError if there is no fragment of this name.
+    """
+    text = fragments.text(name)
+    if text is None:
+        raise KeyError(name)
+    return _parsed(text, fragments, (name.casefold(),))
+
+
+def query_tokens(text: str) -> list[Token]:
+    """Returns the tokens of a query text: words, phrases, operators, field prefixes, ranges, brackets, fragments.
+
+    Spellings of operators in other query languages are replaced, as `monitor.query.spellings.canonical_tokens` does.
+    """
+    return canonical_tokens(list(_parser().lex(unicodedata.normalize("NFC", text))))
+
+
+def _parsed(text: str, fragments: Fragments, users: tuple[str, ...]) -> Node:
+    """Returns the tree of a query or fragment; ``users`` are the names of the fragments that led to it."""
+    text = unicodedata.normalize("NFC", text)
+    if len(text) > MAX_QUERY_CHARACTERS:
+        raise QueryError(
+            f"the query is longer than {MAX_QUERY_CHARACTERS:,} characters",
+            column=MAX_QUERY_CHARACTERS + 1,
+            hint="split it into several",
+        )
+    if not text.strip():
+        raise QueryError("the query is empty", column=1, hint="write at least one word")
+    tokens = query_tokens(text)
+    check_tokens(tokens, text)
+    expanded = [
+        _FragmentToken.expand(token, fragments, users) if token.type == "FRAGMENT" else token for token in tokens
+    ]
+    node = _tree(expanded)
+    if any(token.type == "FRAGMENT" for token in tokens):
+        _check_expanded_size(node, tokens)
+    _check_near_alternatives(node)
+    return node
+
+
+def _tree(tokens: Sequence[Token]) -> Node:
+    """Parses tokens to a tree.  Raises QueryError."""
+    parser = _parser().parse_interactive()
+    try:
+        for token in tokens:
+            parser.feed_token(token)
+        end = Token.new_borrow_pos("$END", "", tokens[-1])
+        return cast("Node", parser.feed_token(end))  # the result of _TreeBuilder.start
+    except UnexpectedInput as error:
+        raise query_error_from_parser(error, tokens) from None
 
 
 @cache
@@ -116,6 +163,87 @@ def count_near_alternatives(node: Node) -> int:
             return 1
 
 
+# ---- fragments
+
+
+class _FragmentToken(Token):
+    """The token ``@name`` with the tree of the fragment; all nodes have the column of the token."""
+
+    node: Node
+
+    @classmethod
+    def expand(cls, token: Token, fragments: Fragments, users: tuple[str, ...]) -> _FragmentToken:
+        """Returns the token with its tree.  Raises QueryError as `_fragment_node` does."""
+        expanded = cls.new_borrow_pos("FRAGMENT", str(token), token)
+        assert isinstance(expanded, cls)
+        expanded.node = at_column(_fragment_node(token, fragments, users), column_of(token))
+        return expanded
+
+
+class _FragmentCycleError(QueryError):
+    """A fragment leads back to itself through ``names``, of which the first and last are equal."""
+
+    def __init__(self, names: tuple[str, ...], token: Token) -> None:
+        chain = " uses ".join(f"@{name}" for name in names)
+        super().__init__(
+            f"a fragment cannot use itself: {chain}", column=column_of(token), hint=f"remove {token} from its text"
+        )
+        self.names = names
+
+
+def _fragment_node(token: Token, fragments: Fragments, users: tuple[str, ...]) -> Node:
+    """Returns the tree of the fragment that a token names.
+
+    ``users`` are the names of the fragments whose expansion led to it.  Raises QueryError if there is none or if it
+    leads back to the first of the users, FragmentError if its text is invalid.
+    """
+    name = str(token)[1:].casefold()
+    if name in fragments.node_by_name:
+        return fragments.node_by_name[name]
+    text = fragments.text(name)
+    if text is None:
+        raise unknown_fragment_error(token, fragments)
+    if name in users:
+        raise _FragmentCycleError((*users[users.index(name) :], name), token)
+    try:
+        node = _parsed(text, fragments, (*users, name))
+    except _FragmentCycleError as error:
+        if users and users[0] in error.names:
+            raise _FragmentCycleError(error.names, token) from None
+        raise FragmentError(error.message, fragment=name, column=column_of(token)) from None
+    except FragmentError as error:
+        raise FragmentError(error.message, fragment=error.fragment, column=column_of(token)) from None
+    except QueryError as error:
+        message = f"the text of {token} is invalid: {error.message} at its column {error.column}"
+        raise FragmentError(message, fragment=name, column=column_of(token)) from None
+    fragments.node_by_name[name] = node
+    return node
+
+
+def _check_expanded_size(node: Node, tokens: Sequence[Token]) -> None:
+    """Raises QueryError if the tree has more clauses or levels than a query may have that is written without fragments.
+
+    The column is that of the first fragment.
+    """
+    column = next(column_of(token) for token in tokens if token.type == "FRAGMENT")
+    if sum(1 for _ in leaves(node)) > MAX_CLAUSES:
+        raise too_many_clauses_error(column)
+    if _nesting_levels(node) > MAX_QUERY_NESTING:
+        raise QueryError(
+            f"with its fragments the query has more than {MAX_QUERY_NESTING} nested brackets or NOTs", column=column
+        )
+
+
+def _nesting_levels(node: Node) -> int:
+    match node:
+        case And(nodes) | Or(nodes):
+            return 1 + max(map(_nesting_levels, nodes))
+        case Not(inner):
+            return 1 + _nesting_levels(inner)
+        case _:
+            return 0
+
+
 # ---- building the tree from the parser's tokens
 
 
@@ -156,16 +284,16 @@ class _TreeBuilder(Transformer[Token, Node]):
         return validated_leaf(Phrase(unescaped, slop=slop, column=column_of(token)))
 
     def range(self, token: Token) -> Node:
-        name, _, bounds = re.split(r"([:：])", str(token), maxsplit=1)
-        name = name.strip().lower()
-        bounds_column = column_of(token) + len(str(token)) - len(bounds)
-        return Range(name, *parse_bounds(name, bounds, bounds_column), column=column_of(token))
+        return parse_range(str(token), column_of(token))
+
+    def fragment(self, token: _FragmentToken) -> Node:
+        return token.node
 
     def group(self, _open: Token, node: Node, _close: Token) -> Node:
         return node
 
     def scoped(self, token: Token, node: Node) -> Node:
-        name = str(token)[:-1].lower()
+        name = str(token)[:-1].rstrip().lower()
         if name in RANGE_FIELDS:
             raise QueryError(
                 f"{name}: takes a range", column=column_of(token), hint=f"write {RANGE_EXAMPLE_BY_FIELD[name]}"

@@ -7,8 +7,10 @@ in the query text, counted from 1; comparisons of nodes ignore it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from monitor.query.spellings import is_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,6 +163,19 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def at_column(node: Node, column: int) -> Node:
+    """Returns the tree with ``column`` in all its nodes: the position of the fragment that stands for it."""
+    match node:
+        case And(nodes) | Or(nodes):
+            return replace(node, nodes=tuple(at_column(child, column) for child in nodes), column=column)
+        case Not(inner):
+            return replace(node, node=at_column(inner, column), column=column)
+        case Near(left, right):
+            return replace(node, left=at_column(left, column), right=at_column(right, column), column=column)
+        case _:
+            return replace(node, column=column)
+
+
 def walk(node: Node) -> Iterator[Node]:
     """Yields the node and all its descendants in query order."""
     yield node
@@ -210,9 +225,8 @@ def is_negative(node: Node) -> bool:
 
 
 _SPECIAL_CHARACTER_PATTERN = re.compile(
-    r"""([\s\\"“”„‟«»()（）\[\]{}:：^~]|^[-+!/.<>=&|]|&(?=&)|\|(?=\|)|(?<=&)&|(?<=\|)\|)"""
+    r"""([\s\\"“”„‟«»()（）\[\]{}:：^~@]|^[-+!！/.<>=&|‐‑‒–—―−﹣－'‘‚′″＂「」『』《》‹›]|&(?=&)|\|(?=\|)|(?<=&)&|(?<=\|)\|)"""
 )
-_OPERATOR_PATTERN = re.compile(r"(AND|OR|NOT|TO|O?NEAR(/\d+)?|W/\d+|PRE/\d+)", re.IGNORECASE)
 _NEAR_INSIDE_WORD_PATTERN = re.compile(r"(?<![A-Z\\])(?=O?NEAR/)")
 
 
@@ -224,7 +238,7 @@ def _escaped_word(text: str) -> str:
     escaped = _NEAR_INSIDE_WORD_PATTERN.sub(r"\\", _SPECIAL_CHARACTER_PATTERN.sub(r"\\\1", text))
     if escaped.startswith("\\"):
         return escaped
-    return "\\" + escaped if _OPERATOR_PATTERN.fullmatch(text) else escaped
+    return "\\" + escaped if is_reserved(text) else escaped
 
 
 def _escaped_phrase(text: str) -> str:

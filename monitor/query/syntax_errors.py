@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import difflib
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from monitor.errors import QueryError
 from monitor.query.fields import ANALYSED_FIELDS, RANGE_FIELDS, VALUE_FIELDS
+from monitor.query.packs import PACK_PREFIX
+from monitor.query.spellings import foreign_call_hint, foreign_field_hint, foreign_word_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lark import Token
+
+    from monitor.query.fragments import Fragments
 
 MAX_CLAUSES = 1_000  # words, phrases and ranges in one query
 MAX_QUERY_NESTING = 12  # nested brackets or negations; Elasticsearch allows 30 nested clauses, and each level takes two
 
 _FIELD_NAMES = (*ANALYSED_FIELDS, "raw", *VALUE_FIELDS, *RANGE_FIELDS)
 _TILDE_NUMBER_PATTERN = re.compile(r"~\d+$")
-_CLOSING_QUOTE_BY_OPENING = {"“": "”", "„": "“", "«": "»", '"': '"'}
+_CLOSING_QUOTE_BY_OPENING = dict(zip('"“„«″＂「『《‹‘‚', '"”“»″＂」』》›’‘', strict=True))
+_MINUS_CHARACTERS = "-!‐‑‒–—―−﹣－！"
 
 
-def check_tokens(tokens: Iterable[Token], text: str) -> None:
+def check_tokens(tokens: Sequence[Token], text: str) -> None:
     """Raises QueryError for errors that are visible in the tokens of a query before parsing.
 
-    These are unmatched brackets and quotes, stray characters, unknown fields, operators of other query languages, and
+    These are unmatched brackets and quotes, stray characters, unknown fields, spellings of other query languages, and
     queries above MAX_CLAUSES or MAX_QUERY_NESTING.  The messages are better than the parser's.
     """
     open_brackets: list[Token] = []
     clauses = negations = 0
     previous: Token | None = None
-    for token in tokens:
+    for token, following in zip_longest(tokens, tokens[1:]):
         column = column_of(token)
         negations = negations + 1 if token.type == "NOT" else 0
         clauses += token.type in {"WORD", "PHRASE", "RANGE"}
@@ -43,20 +49,25 @@ def check_tokens(tokens: Iterable[Token], text: str) -> None:
             if not open_brackets:
                 raise QueryError('unmatched ")"', column=column, hint='remove it or add a "(" before it')
             open_brackets.pop()
-        _check_token(token, text, previous)
+        _check_token(token, text, previous, following)
         if max(len(open_brackets), negations) > MAX_QUERY_NESTING:
             raise QueryError(f"more than {MAX_QUERY_NESTING} nested brackets or NOTs", column=column)
         if clauses > MAX_CLAUSES:
-            raise QueryError(
-                f"more than {MAX_CLAUSES:,} words and phrases", column=column, hint="split it into several queries"
-            )
+            raise too_many_clauses_error(column)
         previous = token
     if open_brackets:
         raise QueryError('unmatched "("', column=column_of(open_brackets[-1]), hint='add a ")"')
 
 
-def _check_token(token: Token, text: str, previous: Token | None) -> None:
-    """Raises QueryError if the token is wrong by itself or after ``previous``, the token before it."""
+def too_many_clauses_error(column: int) -> QueryError:
+    """Returns the error for a query with more than MAX_CLAUSES clauses."""
+    return QueryError(
+        f"more than {MAX_CLAUSES:,} words and phrases", column=column, hint="split it into several queries"
+    )
+
+
+def _check_token(token: Token, text: str, previous: Token | None, following: Token | None) -> None:
+    """Raises QueryError if the token is wrong by itself, or between ``previous`` and ``following``."""
     if (
         previous is not None
         and previous.end_pos == token.start_pos
@@ -66,8 +77,10 @@ def _check_token(token: Token, text: str, previous: Token | None) -> None:
         column = column_of(token)
         raise QueryError('"~" needs a whole number', column=column, hint=f'"{token}" follows it without a space')
     match token.type:
-        case "WORD" if hint := _foreign_operator_hint(token):
-            raise QueryError(f'"{token}" is not an operator', column=column_of(token), hint=hint)
+        case "WORD":
+            _check_word(token, text, previous, following)
+        case "NEAR" if previous is not None and previous.type == "NOT":
+            raise _negated_near_error(previous, str(token))
         case "FIELD":
             _check_field(token)
         case "UNCLOSED":
@@ -77,15 +90,58 @@ def _check_token(token: Token, text: str, previous: Token | None) -> None:
                 hint=f"close it with {_CLOSING_QUOTE_BY_OPENING[str(token)]}",
             )
         case "STRAY":
-            raise _stray_character_error(token, text, previous)
+            raise _foreign_character_error(token, text, previous) or _stray_character_error(token, text, previous)
         case _:
             pass
 
 
+def _check_word(token: Token, text: str, previous: Token | None, following: Token | None) -> None:
+    """Raises QueryError if a word is an operator or function of another query language, or contains an ``@``."""
+    if following is not None and following.type == "LPAR" and following.start_pos == token.end_pos:
+        argument = re.match(r"[^()（）]*", text[following.end_pos :])
+        if hint := foreign_call_hint(token, argument[0] if argument else ""):
+            raise QueryError(f'"{token}(...)" is not part of this language', column=column_of(token), hint=hint)
+    if hint := foreign_word_hint(token):
+        if previous is not None and previous.type == "NOT":
+            raise _negated_near_error(previous, str(token))
+        raise QueryError(f'"{token}" is not an operator', column=column_of(token), hint=hint)
+    unescaped = re.sub(r"\\.", "", token, flags=re.DOTALL)
+    if "@" in unescaped and not _is_mail_address(unescaped):
+        column = column_of(token) + token.index("@")
+        hint = f'write @name alone, between spaces, for a fragment; for the text, write it in quotes: "{token}"'
+        raise QueryError('"@" inside a word', column=column, hint=hint)
+
+
+def _is_mail_address(text: str) -> bool:
+    """Returns True for an address, such as jane@example.org, but not for a pack entry after a word."""
+    _, _, domain = text.partition("@")
+    is_address = re.fullmatch(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", text) is not None
+    return is_address and not domain.casefold().startswith(PACK_PREFIX)
+
+
+def _negated_near_error(negation: Token, operator: str) -> QueryError:
+    return QueryError(
+        f"{negation} {operator} is not an operator",
+        column=column_of(negation),
+        hint="write a AND NOT (a NEAR/5 b), which excludes a story with one such place",
+    )
+
+
+def unknown_fragment_error(token: Token, fragments: Fragments) -> QueryError:
+    """Returns the error for a token ``@name`` that names no fragment, with the closest names."""
+    close = [f"@{name}" for name in fragments.close_names(str(token)[1:])]
+    hint = f"did you mean {' or '.join(close)}?" if close else "terms: defines fragments, and `alerts terms` lists them"
+    return QueryError(
+        f"unknown fragment {token}", column=column_of(token), hint=f'{hint}; for the text, write "{token}" in quotes'
+    )
+
+
 def _check_field(token: Token) -> None:
     """Raises QueryError if the field prefix names no field."""
-    name = str(token)[:-1]
+    name = str(token)[:-1].rstrip()
     if name.lower() not in _FIELD_NAMES:
+        if foreign := foreign_field_hint(name):
+            raise QueryError(f'unknown field "{name}"', column=column_of(token), hint=foreign)
         similar = difflib.get_close_matches(name.lower(), _FIELD_NAMES, 1)
         hint = f"did you mean {similar[0]}:?" if similar else f"fields are {', '.join(_FIELD_NAMES)}"
         raise QueryError(
@@ -93,23 +149,17 @@ def _check_field(token: Token) -> None:
         )
 
 
-def _foreign_operator_hint(token: str) -> str:
-    """Returns a hint for a token that looks like an operator of another query language or a misspelt NEAR.
-
-    The hint says how to write or quote the token; "" for ordinary words.
-    """
-    if match := re.fullmatch(r"(o?near)(?:/|~|/f)?(\d*)f?", token, re.IGNORECASE):
-        name, number = match.groups()
-        if name.isupper() or "/" in token or number:
-            return f"write {name.upper()}/{number or 10}, with spaces around it"
-    if match := re.search(r"(?<![A-Z\\])(O?NEAR)/\W*(\d*)", token):  # but not LINEAR/5, which is a word
-        return f"write {match[1]}/{match[2] or 10}, with spaces around it"
-    if match := re.fullmatch(r"(w|pre|p|n)/(\d+)", token, re.IGNORECASE):
-        operator = "NEAR" if match[1].lower() in {"w", "n"} else "ONEAR"
-        return f"write {operator}/{match[2]}"
-    if token in {"TO", "ANDNOT", "XOR", "WITHIN", "ADJ"}:
-        return f'to search for the word, write it in quotes: "{token}"'
-    return ""
+def _foreign_character_error(token: Token, text: str, previous: Token | None) -> QueryError | None:
+    """Returns the error for a character with which another query language writes an operator, else None."""
+    column, rest, character = column_of(token), text[token.end_pos :], str(token)
+    if character == "/" and (match := re.match(r"\w+", rest)) and (hint := foreign_word_hint(f"/{match[0]}")):
+        return QueryError(f'"/{match[0]}" is not an operator', column=column, hint=hint)
+    if character == "{" and (match := re.match(r"([^{}]+)\}", rest)) and " TO " not in match[1]:
+        content = match[1] if re.fullmatch(r"\w+", match[1]) else f'"{match[1]}"'
+        return QueryError('"{...}" is not part of this language', column=column, hint=f"write raw:{content}")
+    if character in ":：" and previous is not None and (hint := foreign_field_hint(previous)):
+        return QueryError(f'unknown field "{previous}"', column=column_of(previous), hint=hint)
+    return None
 
 
 def _stray_character_error(token: Token, text: str, previous: Token | None) -> QueryError:
@@ -122,7 +172,7 @@ def _stray_character_error(token: Token, text: str, previous: Token | None) -> Q
         return QueryError(
             '"+" is not needed', column=column, hint="every word is required, except between operands of OR"
         )
-    if character in "-!":
+    if character in _MINUS_CHARACTERS:
         return QueryError(
             f'"{character}" stands alone', column=column, hint=f"write {character}word to exclude a word, or remove it"
         )

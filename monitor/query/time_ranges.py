@@ -5,6 +5,7 @@ Times are rounded down to the millisecond, the precision that Elasticsearch stor
 
 from __future__ import annotations
 
+import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,8 @@ _DURATION_BY_UNIT = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_RELATIVE_TIME_PATTERN = re.compile(r"now(?:([+-])(\d{1,5})([smhdw]))?", re.IGNORECASE)
+_MONTHS_BY_UNIT = {"M": 1, "y": 12}
+_RELATIVE_TIME_PATTERN = re.compile(r"[nN][oO][wW](?:([+-])(\d{1,5})([smhHdDwWMyY]))?")
 _DATE_OR_TIME_PATTERN = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:?\d\d)?)?)?)?",
     re.IGNORECASE,
@@ -43,6 +45,24 @@ def check_time(text: str) -> None:
     period_of_time_text(text, datetime(2026, 1, 1, tzinfo=UTC))
 
 
+def canonical_time(text: str) -> str:
+    """Returns the text of a time in one case: ``now-12h``, ``2026-11-01T07:30Z``; ``M`` (months) differs from ``m``."""
+    if match := _RELATIVE_TIME_PATTERN.fullmatch(text):
+        sign, amount, unit = match.groups()
+        return f"now{sign}{amount}{unit if unit == 'M' else unit.lower()}" if amount else "now"
+    return text.upper()
+
+
+def _moved_time(time: datetime, amount: int, unit: str) -> datetime:
+    """Returns the time moved by so many units; by months and years to the same day, or the last one of its month."""
+    unit = unit if unit == "M" else unit.lower()
+    if unit in _DURATION_BY_UNIT:
+        return time + amount * _DURATION_BY_UNIT[unit]
+    months = time.year * 12 + time.month - 1 + amount * _MONTHS_BY_UNIT[unit]
+    year, month = months // 12, months % 12 + 1
+    return time.replace(year=year, month=month, day=min(time.day, calendar.monthrange(year, month)[1]))
+
+
 def period_of_time_text(text: str, now: datetime) -> tuple[datetime, datetime]:
     """Returns the start (inclusive) and end (exclusive) of the period that a date or time text stands for.
 
@@ -51,11 +71,10 @@ def period_of_time_text(text: str, now: datetime) -> tuple[datetime, datetime]:
     """
     if match := _RELATIVE_TIME_PATTERN.fullmatch(text):
         sign, amount, unit = match.groups()
-        offset = int(amount) * _DURATION_BY_UNIT[unit.lower()] if amount else timedelta()
         try:
-            start = floor_to_millisecond(now - offset if sign == "-" else now + offset)
+            start = floor_to_millisecond(_moved_time(now, int(f"{sign}{amount}"), unit) if amount else now)
             return start, start + _MILLISECOND
-        except OverflowError:
+        except (OverflowError, ValueError):
             raise ValueError(f"{text} is outside the calendar") from None
     if not (match := _DATE_OR_TIME_PATTERN.fullmatch(text)):
         raise ValueError(f"{text!r} is not a time")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from monitor.errors import QueryError
 from monitor.query import time_ranges
 from monitor.query.analysis import WildcardToken, token_matchers
+from monitor.query.country_codes import country_code
 from monitor.query.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, VALUE_FIELDS, WORDS_FIELDS
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
 from monitor.query.time_ranges import Bound
@@ -118,10 +119,45 @@ def _value_clause(leaf: Word | Phrase, name: str, column: int) -> Value:
             column=leaf.column,
             hint=f"write {name}:(first OR second)",
         )
+    if name == "country" and (code := country_code(leaf.text)):
+        raise QueryError(
+            f'"{leaf.text.strip()}" is not a country code of two letters',
+            column=leaf.column,
+            hint=f"write country:{code}",
+        )
     return Value(name, leaf.text.strip(), column=column)
 
 
 _BRACKETED_RANGE_PATTERN = re.compile(r"([\[{])\s*(.+?)\s+TO\s+(.+?)\s*([\]}])", re.DOTALL)
+
+
+def parse_range(text: str, column: int) -> Node:
+    """Parses a range with its field: ``word_count:[1 TO 5]``, ``word_count:>=3``, ``published_at>now-1d``.
+
+    Comparisons in round brackets, ``word_count:(>=1 AND <10)``, give And or Or of ranges.  ``column`` is the position
+    of the text in the query.  Raises QueryError.
+    """
+    match = re.match(r"(\w+)\s*[:：]?\s*", text)
+    assert match is not None, "the grammar's RANGE begins with a name"
+    name, bounds, bounds_column = match[1].lower(), text[match.end() :], column + match.end()
+    if not bounds.startswith("("):
+        return Range(name, *parse_bounds(name, bounds, bounds_column), column=column)
+    parts = list(re.finditer(r"(?:(?:>=|<=|>|<|=)\s*)?[^\s&|<>=]+|&&|\|\|", bounds[1:-1]))
+    operators = {_OPERATOR_BY_SIGN.get(part[0], part[0]) for part in parts if part[0] in _BRACKET_OPERATORS}
+    comparisons = [part for part in parts if part[0] not in _BRACKET_OPERATORS]
+    if len(operators) > 1 or not comparisons or "NOT" in {part[0] for part in parts}:
+        raise QueryError("this is not a range", column=bounds_column, hint=f"write {RANGE_EXAMPLE_BY_FIELD[name]}")
+    ranges = tuple(
+        Range(name, *parse_bounds(name, part[0], bounds_column + 1 + part.start()), column=column)
+        for part in comparisons
+    )
+    if len(ranges) == 1:
+        return ranges[0]
+    return Or(ranges, column=column) if operators == {"OR"} else And(ranges, column=column)
+
+
+_OPERATOR_BY_SIGN = {"&&": "AND", "||": "OR"}
+_BRACKET_OPERATORS = frozenset({"AND", "OR", *_OPERATOR_BY_SIGN})
 
 
 def parse_bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound | None]:
@@ -164,6 +200,8 @@ def _parse_bound(name: str, text: str, inclusive: bool, column: int) -> Bound | 
         time_ranges.check_time(text)
     except ValueError as error:
         raise QueryError(
-            str(error), column=column, hint="write 2026-11-01, 2026-11-01T07:30Z, now, now-12h, now-7d or now-2w"
+            str(error),
+            column=column,
+            hint="write 2026-11-01, 2026-11-01T07:30Z, now, now-12h, now-7d or now-3M (months)",
         ) from None
-    return Bound(text.upper().replace("NOW", "now") if "T" in text.upper() else text.lower(), inclusive)
+    return Bound(time_ranges.canonical_time(text), inclusive)

@@ -215,6 +215,34 @@ BROKEN = {
         "topics: [a]\n",
         "monitor.yaml:1: topics: must be keys and values: {chips: 'chip AND export'}",
     ),
+    "a list of terms": (
+        "terms: [a]\n",
+        "monitor.yaml:1: terms: must be keys and values: {russia-banks: 'Sberbank OR VTB'}",
+    ),
+    "name of a term": (
+        "terms: {russia banks: Sberbank}\n",
+        "monitor.yaml:1: terms.russia banks: a name consists of letters, digits, _ and -; queries use it as @name",
+    ),
+    "pack entry that does not exist": (
+        "terms: {pack.nowhere: a}\n",
+        'monitor.yaml:1: terms.pack.nowhere: no pack has "pack.nowhere"; only its entries can be replaced',
+    ),
+    "text of a term": (
+        "terms:\n  banks: '(Sberbank'\n  all: '@banks OR VTB'\n" + ALERT + "'@all x'\n",
+        'monitor.yaml:2: terms.banks: unmatched "(" at column 1 (add a ")")',
+    ),
+    "terms that use each other": (
+        "terms:\n  a: x OR @b\n  b: '@a'\n",
+        "monitor.yaml:2: terms.a: a fragment cannot use itself: @a uses @b uses @a at column 6 (remove @b from its",
+    ),
+    "unknown term": (
+        "terms: {russia-banks: Sberbank}\n" + ALERT + "'@russia-bank x'\n",
+        "monitor.yaml:5: alerts[0].query: unknown fragment @russia-bank at column 1 (did you mean @russia-banks?",
+    ),
+    "term twice": (
+        "terms: {a: x, A: y}\n",
+        "monitor.yaml:1: terms.A: another term has the same name in another case",
+    ),
     "key out of line": (
         OUTLET + "   every: 5m\n",
         "monitor.yaml:4: not YAML: wrong indentation",
@@ -254,6 +282,25 @@ def test_check_refuses_a_broken_file_with_status_2(
     assert captured.err.startswith(str(path))
     assert "Traceback" not in captured.err
     assert not list(path.parent.glob("*.db")), "nothing was started"
+
+
+def test_the_fault_of_a_term_is_reported_once_where_it_is_written(write: Callable[[str], Path]) -> None:
+    path = write("terms:\n  a: '(x'\n  b: '@a y'\ntopics: {t: '@b'}\n" + ALERT + "'@a'\n")
+    assert faults(path) == ['monitor.yaml:2: terms.a: unmatched "(" at column 1 (add a ")")']
+
+
+def test_queries_use_terms_that_are_written_below_them(write: Callable[[str], Path]) -> None:
+    config = load(write(ALERT + "'@banks NEAR/3 raw:AI'\nterms: {banks: Sberbank OR VTB}\n"), {})
+    assert config.alerts[0].query == "@banks NEAR/3 raw:AI"
+    assert config.fragments.text("banks") == "Sberbank OR VTB"
+
+
+def test_a_term_can_come_from_the_environment(write: Callable[[str], Path]) -> None:
+    path = write(ALERT + "'@banks'\n")
+    assert load(path, {"MONITOR_TERMS__banks": "Sberbank OR VTB"}).terms == {"banks": "Sberbank OR VTB"}
+    assert faults(path, {"MONITOR_TERMS__banks": "(a"}) == [
+        'MONITOR_TERMS__banks: terms.banks: unmatched "(" at column 1 (add a ")")'
+    ]
 
 
 def test_all_faults_are_reported_at_once_in_the_order_of_the_file(write: Callable[[str], Path]) -> None:

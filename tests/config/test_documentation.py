@@ -33,7 +33,7 @@ def test_every_key_of_the_schema_is_explained_and_no_other() -> None:
         key for row in rows for key in re.findall(r"`((?:store|mail|crawl|outlets\[\]|alerts\[\])\.\w+)`", row)
     }
     assert explained == every_key()
-    assert {"## keep and topics", "## outlets", "## alerts"} <= set(text.splitlines())
+    assert {"## keep and topics", "## terms", "## outlets", "## alerts"} <= set(text.splitlines())
 
 
 def test_the_documented_defaults_are_those_of_the_schema() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from monitor.config.schema import Alert, Config, Outlet
 from monitor.query import lint as linting
 from monitor.query import parse
+from monitor.query.fragments import Fragments
 from monitor.query.lint import ConfiguredValues, implies, lint_config, lint_query
 from monitor.query.matcher import analysed_story, matches
 from query.generate import NOW, corpora, many_queries
@@ -39,7 +40,10 @@ CONFIGURED = ConfiguredValues(
         ("a OR NOT b", 6, "nearly every story"),
         ("co* x", 1, 'begins with "co"'),
         ("AI China", 1, "write raw:AI"),
-        ("rock and roll", 6, "write AND"),
+        ("rock and roll", 6, '"and" is read as the operator AND; write AND, or "and" in quotes for the word'),
+        ("chip or ban", 6, '"or" is read as the operator OR'),
+        ("chip oder ban", 6, "write OR for the operator"),
+        ("x title:export controls", 3, 'write title:(export controls) or title:"export controls"'),
         ("C++", 1, 'read as "c"'),
         ("outlet:BBC", 1, 'write outlet:"BBC News"'),
         ("topic:x", 1, "topics are ai"),
@@ -79,6 +83,18 @@ def test_every_rule_of_a_configuration_is_checked() -> None:
         'topics.ai: column 1: AI also finds "ai" in stories in it; write raw:AI',
         'topics.ai: column 15: "chip" adds nothing: chip already finds the same stories; remove it',
         'alerts.deal: column 1: there is no topic "ia"; topics are ai',
+    ]
+
+
+def test_a_fragment_is_checked_by_itself_and_not_where_it_is_used() -> None:
+    terms = {"banks": "Sberbank OR Sberbanks", "un": "UN OR who"}
+    data = {"terms": terms, "topics": {"money": "@banks OR rouble OR roubles", "both": "@banks AND @un OR x"}}
+    config = Config.model_validate(data, context={"fragments": Fragments(terms)})
+    assert lint_config(config) == [
+        "terms.banks: column 13: Sberbanks adds nothing: Sberbank already finds the same stories; remove it",
+        "topics.money: column 21: roubles adds nothing: rouble already finds the same stories; remove it",
+        "topics.both: column 16: AND and OR are mixed without brackets; AND binds tighter; "
+        "put the operands of one of them in brackets",
     ]
 
 

@@ -1,0 +1,215 @@
+"""Reads the spellings of other query languages.
+
+`canonical_tokens` reads the operators that have one meaning everywhere (``ИЛИ``, ``ＯＲ``, ``Or``, ``|``) as operators
+of this language.  `foreign_word_hint` and `foreign_call_hint` say how to write others here (``w/5``, ``caps(Apple)``),
+because a query that reads them as words would find something else.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from lark import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Words that are operators in any case; in lower case `monitor.query.lint` notes how they are read.
+_OPERATOR_BY_ENGLISH_WORD = {"and": "AND", "or": "OR", "not": "NOT"}
+#: Words that are operators in capitals only.
+_OPERATOR_BY_CAPITALS = {
+    "И": "AND",
+    "ИЛИ": "OR",
+    "НЕ": "NOT",
+    "АБО": "OR",
+    "UND": "AND",
+    "ODER": "OR",
+    "NICHT": "NOT",
+    "ORAZ": "AND",
+    "LUB": "OR",
+    "OU": "OR",
+    "VEYA": "OR",
+    "|": "OR",
+    "¦": "OR",
+}
+_OPERAND_ENDS = frozenset({"WORD", "PHRASE", "RANGE", "FRAGMENT", "RPAR"})
+_OPERAND_STARTS = frozenset({"WORD", "PHRASE", "RANGE", "FRAGMENT", "LPAR", "FIELD", "NOT"})
+_SENTENCE_GAP, _PARAGRAPH_GAP = 25, 75  # words; the NEAR that hints propose for the same sentence or paragraph
+
+
+def canonical_tokens(tokens: Sequence[Token]) -> list[Token]:
+    """Returns the tokens of a query with foreign spellings of AND, OR and NOT replaced by these operators.
+
+    A word is an operator only where an operator can stand: AND and OR between two clauses, NOT before one.  Elsewhere,
+    as in the query ``or``, it stays a word.
+    """
+    canonical: list[Token] = []
+    for index, token in enumerate(tokens):
+        operator = operator_of_word(token) if token.type == "WORD" else ""
+        previous = canonical[-1].type if canonical else ""
+        following = tokens[index + 1].type if index + 1 < len(tokens) else ""
+        is_operator = following in _OPERAND_STARTS and (operator == "NOT" or previous in _OPERAND_ENDS)
+        canonical.append(Token.new_borrow_pos(operator, str(token), token) if operator and is_operator else token)
+    return canonical
+
+
+def operator_of_word(word: str) -> str:
+    """Returns AND, OR or NOT if the word is a spelling of this operator, else ""."""
+    plain = unicodedata.normalize("NFKC", word)
+    return _OPERATOR_BY_CAPITALS.get(plain) or _OPERATOR_BY_ENGLISH_WORD.get(plain.lower(), "")
+
+
+def is_reserved(word: str) -> bool:
+    """Returns True if the word must be escaped or quoted in a query, because it is, or looks like, an operator."""
+    return bool(_RESERVED_START_PATTERN.match(word) or operator_of_word(word) or foreign_word_hint(word))
+
+
+_RESERVED_START_PATTERN = re.compile(r"(AND|OR|NOT)-|O?NEAR/\d+$")
+
+# ---- words that are operators elsewhere
+
+_SENTENCE_WORDS = frozenset({"s", "sent", "sentence"})
+_PARAGRAPH_WORDS = frozenset({"p", "para", "par", "paragraph", "seg"})
+_FIELD_BY_FOREIGN_NAME = {
+    **dict.fromkeys(("hd", "hl", "headline", "title", "heading", "intitle", "allintitle", "ti"), "title"),
+    **dict.fromkeys(("body", "text", "intext", "tx", "ingress", "lead", "hlead", "lp", "ld", "td"), "text"),
+    **dict.fromkeys(("by", "byline", "author", "au"), "author"),
+    **dict.fromkeys(("inurl", "allinurl", "url", "link"), "url"),
+    **dict.fromkeys(("outlet", "source", "sn", "sc", "rst", "publication", "pub"), "outlet"),
+    **dict.fromkeys(("la", "lang", "language"), "language"),
+    **dict.fromkeys(("country", "location", "geo"), "country"),
+    **dict.fromkeys(("pd", "date", "published", "published_at", "timestamp"), "published_at"),
+    **dict.fromkeys(("wc", "length", "words", "word_count"), "word_count"),
+}
+_WORD_HINTS = {
+    "TO": 'to search for the word, write it in quotes: "TO"',
+    "ANDNOT": "write AND NOT",
+    "XOR": "write (a OR b) AND NOT (a AND b)",
+    "WITHIN": "write NEAR/10",
+    "ADJ": "write ONEAR/0",
+    "SAME": f"write NEAR/{_PARAGRAPH_GAP}, which is about a paragraph",
+}
+
+
+def foreign_word_hint(word: str) -> str:
+    """Returns how to write a word that is an operator of another query language or a misspelt NEAR; "" for others."""
+    plain = unicodedata.normalize("NFKC", word)
+    return (
+        _WORD_HINTS.get(plain, "")
+        or _near_hint(plain)
+        or _distance_hint(plain)
+        or _sentence_hint(plain)
+        or _comparison_hint(plain)
+        or _truncation_hint(plain)
+        or ("there is no such operator; write the word alone" if re.fullmatch(r"(?i)atleast/?\d+", plain) else "")
+    )
+
+
+def _near_hint(word: str) -> str:
+    """Returns the hint for a NEAR with another spelling: ``near``, ``NEAR/5b``, ``NEAR/2f`` (forward), ``near5``."""
+    if match := re.fullmatch(r"(o?near|around|within)/?(\d+)(f?)", word, re.IGNORECASE):
+        name, number, forward = match.groups()
+        operator = "ONEAR" if forward or name.upper() == "ONEAR" else "NEAR"
+        if name == "near" and "/" not in word:
+            return f"write NEAR/{max(int(number[:9]) - 1, 0)}: Factiva's near{number} allows fewer words between"
+        return f"write {operator}/{number}, with spaces around it"
+    if match := re.fullmatch(r"(o?near)(?:/|~|/f)?(\d*)f?", word, re.IGNORECASE):
+        name, number = match.groups()
+        if name.isupper() or "/" in word or number:
+            return f"write {name.upper()}/{number or 10}, with spaces around it"
+    if word in {"AROUND", "BEFORE"}:
+        return f"write {'ONEAR' if word == 'BEFORE' else 'NEAR'}/10"
+    if match := re.search(r"(?<![A-Z\\])(O?NEAR)/\W*(\d*)", word):  # but not LINEAR/5, which is a word
+        return f"write {match[1]}/{match[2] or 10}, with spaces around it"
+    return ""
+
+
+def _distance_hint(word: str) -> str:
+    """Returns the hint for ``w/5``, ``adj5``, ``pre/5``, ``n/5`` and the like.
+
+    Factiva and LexisNexis count the distance, which is 1 for neighbours; NEAR counts the words between.
+    """
+    if match := re.fullmatch(r"(w|adj|pre|next)/?(\d+)", word, re.IGNORECASE):
+        name, number = match[1].lower(), int(match[2][:9])
+        if name in {"w", "next"} and "/" not in word:
+            return ""  # W3 and next5 are words
+        gap = max(number - 1, 0)
+        if name == "w":
+            return f"write ONEAR/{gap} for Factiva's {word}, which is ordered, NEAR/{gap} for that of LexisNexis"
+        return f"write ONEAR/{gap}: {word} is ordered, and neighbours have the distance 1"
+    if match := re.fullmatch(r"([np])/(\d+)", word, re.IGNORECASE):
+        return f"write {'NEAR' if match[1].lower() == 'n' else 'ONEAR'}/{match[2]}"
+    return ""
+
+
+def _sentence_hint(word: str) -> str:
+    """Returns the hint for the operators of one sentence or paragraph: ``w/s``, ``/s``, ``pre/p``, and for ``/5``."""
+    match = re.fullmatch(r"(w|pre|near|n)?/([a-z]+|\d+)", word, re.IGNORECASE)
+    if match is None:
+        return ""
+    prefix, unit = match.groups()
+    operator = "ONEAR" if (prefix or "").lower() == "pre" else "NEAR"
+    if unit.lower() in _SENTENCE_WORDS:
+        return f"there is no operator for the same sentence; write {operator}/{_SENTENCE_GAP}"
+    if unit.lower() in _PARAGRAPH_WORDS:
+        return f"there is no operator for the same paragraph; write {operator}/{_PARAGRAPH_GAP}"
+    return f"write {operator}/{max(int(unit[:9]) - 1, 0)}" if unit.isdecimal() else ""
+
+
+def _comparison_hint(word: str) -> str:
+    """Returns the hint for ``hd=chip``, ``wc>300`` and the like, with the field's name here."""
+    match = re.fullmatch(r"(\w+)(>=|<=|==|=|>|<)(.+)", word)
+    name = _FIELD_BY_FOREIGN_NAME.get(match[1].lower()) if match else None
+    if match is None or name is None:
+        return ""
+    operator = match[2] if name in {"published_at", "word_count"} and match[2] not in {"=", "=="} else ""
+    return f"write {name}:{operator}{match[3]}"
+
+
+def _truncation_hint(word: str) -> str:
+    """Returns the hint for ``recycl!``, ``wom!n`` and ``telecom$``; names with their sign (Yahoo!, US$) are words."""
+    if re.fullmatch(r"\w{2,}!\w+", word):
+        return f"write {word.replace('!', '*')} for words with any letters there"
+    if re.fullmatch(r"[^\W\d_]{2,}[!$]", word) and (word[:-1].islower() or (word[-1] == "!" and word[:-1].isupper())):
+        return f"write {word[:-1]}* for words that begin so"
+    return ""
+
+
+# ---- functions of other languages
+
+
+def foreign_call_hint(name: str, argument: str) -> str:
+    """Returns how to write a function of another language, such as ``allcaps(RICO)``; "" if ``name`` is none.
+
+    ``argument`` is the text between its brackets.
+    """
+    lower, content = unicodedata.normalize("NFKC", name).lower(), argument.strip()
+    group = content if re.fullmatch(r'\w+|"[^"]*"', content) else f"({content})"
+    if re.fullmatch(r"atleast/?\d+", lower):
+        return f"there is no such operator; write {content}"
+    if lower in {"allcaps", "caps", "cs", "case", "casesensitive", "exactcase"}:
+        return f"write raw:{group.upper() if lower == 'allcaps' else group}"
+    if lower in {"nocaps", "singular", "plural", "exact"}:
+        return f'write the exact form in quotes, "{content.strip(chr(34))}"'
+    if match := re.fullmatch(r"(o?near|around|adj|w/|pre/|within)/?(\d*)", lower):
+        number = match[2] or (content if content.isdecimal() else "5")
+        operator = "ONEAR" if match[1] in {"onear", "adj", "pre/"} else "NEAR"
+        return f"write {operator}/{number} between its two operands"
+    if field := _FIELD_BY_FOREIGN_NAME.get(lower):
+        return f"write {field}:{group}"
+    return ""
+
+
+def foreign_field_hint(name: str) -> str:
+    """Returns the hint for a field prefix of another language, such as ``site:``; "" if it is none."""
+    lower = name.lower()
+    if lower in {"site", "domain", "host"}:
+        return 'write outlet:"its name" or url:words of its address'
+    if lower in {"after", "since"}:
+        return "write published_at:>=2026-11-01"
+    if lower in {"before", "until"}:
+        return "write published_at:<2026-11-01"
+    field = _FIELD_BY_FOREIGN_NAME.get(lower)
+    return f"write {field}:" if field and field != lower else ""
