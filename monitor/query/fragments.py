@@ -46,7 +46,8 @@ class Fragments:
         """Returns the names most similar to an unknown one, best first, at most MAX_SUGGESTED_NAMES."""
         key, names = name.casefold(), self.names()
         in_packs = [each for each in names if each.removeprefix(PACK_PREFIX) == key]
-        return [*in_packs, *difflib.get_close_matches(key, names, MAX_SUGGESTED_NAMES)][:MAX_SUGGESTED_NAMES]
+        similar = difflib.get_close_matches(key, names, MAX_SUGGESTED_NAMES)
+        return list(dict.fromkeys([*in_packs, *similar]))[:MAX_SUGGESTED_NAMES]
 
 
 #: For queries that are parsed without a configuration: the packs only.

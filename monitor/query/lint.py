@@ -35,7 +35,7 @@ from monitor.query.syntax import (
     leaves,
     walk,
 )
-from monitor.query.syntax_errors import column_of
+from monitor.query.syntax_errors import column_of, field_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -265,7 +265,7 @@ def _unusual_operator_notes(tokens: Sequence[Token]) -> Iterator[LintNote]:
 def _short_field_notes(tokens: Sequence[Token]) -> Iterator[LintNote]:
     """Yields a note for each title:, text: or author: before two bare words, as in ``title:export controls``."""
     for index, (prefix, first, second) in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False)):
-        name = str(prefix)[:-1].rstrip().lower()
+        name = field_name(prefix) if prefix.type == "FIELD" else ""
         is_before_words = (prefix.type, first.type, second.type) == ("FIELD", "WORD", "WORD")
         is_operand_of_near = any(token.type == "NEAR" for token in tokens[index + 3 : index + 4])
         if name in {"title", "text", "author"} and is_before_words and not is_operand_of_near:

@@ -24,6 +24,7 @@ from monitor.query.syntax_errors import (
     MAX_QUERY_NESTING,
     check_tokens,
     column_of,
+    field_name,
     query_error_from_parser,
     too_many_clauses_error,
     unknown_fragment_error,
@@ -293,7 +294,7 @@ class _TreeBuilder(Transformer[Token, Node]):
         return node
 
     def scoped(self, token: Token, node: Node) -> Node:
-        name = str(token)[:-1].rstrip().lower()
+        name = field_name(token)
         if name in RANGE_FIELDS:
             raise QueryError(
                 f"{name}: takes a range", column=column_of(token), hint=f"write {RANGE_EXAMPLE_BY_FIELD[name]}"

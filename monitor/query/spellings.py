@@ -31,6 +31,8 @@ _OPERATOR_BY_CAPITALS = {
     "LUB": "OR",
     "OU": "OR",
     "VEYA": "OR",
+    "BUT": "AND",  # in BUT NOT
+    "&": "AND",
     "|": "OR",
     "¦": "OR",
 }
@@ -74,7 +76,7 @@ _SENTENCE_WORDS = frozenset({"s", "sent", "sentence"})
 _PARAGRAPH_WORDS = frozenset({"p", "para", "par", "paragraph", "seg"})
 _FIELD_BY_FOREIGN_NAME = {
     **dict.fromkeys(("hd", "hl", "headline", "title", "heading", "intitle", "allintitle", "ti"), "title"),
-    **dict.fromkeys(("body", "text", "intext", "tx", "ingress", "lead", "hlead", "lp", "ld", "td"), "text"),
+    **dict.fromkeys(("body", "text", "intext", "tx", "ingress", "lead", "hlead", "hlp", "lp", "ld", "td"), "text"),
     **dict.fromkeys(("by", "byline", "author", "au"), "author"),
     **dict.fromkeys(("inurl", "allinurl", "url", "link"), "url"),
     **dict.fromkeys(("outlet", "source", "sn", "sc", "rst", "publication", "pub"), "outlet"),
@@ -93,36 +95,51 @@ _WORD_HINTS = {
 }
 
 
-def foreign_word_hint(word: str) -> str:
-    """Returns how to write a word that is an operator of another query language or a misspelt NEAR; "" for others."""
+def foreign_word_hint(word: str, rest: str = "") -> str:
+    """Returns how to write a word that is an operator of another query language or a misspelt NEAR; "" for others.
+
+    ``rest`` is the text of the query behind the word, which may have the number of a NEAR.
+    """
     plain = unicodedata.normalize("NFKC", word)
+    number = re.match(r"\s*[(:,=]?\s*(\d{1,4})\b", rest)
     return (
         _WORD_HINTS.get(plain, "")
-        or _near_hint(plain)
+        or _near_hint(plain, number[1] if number else "10")
         or _distance_hint(plain)
         or _sentence_hint(plain)
         or _comparison_hint(plain)
         or _truncation_hint(plain)
-        or ("there is no such operator; write the word alone" if re.fullmatch(r"(?i)atleast/?\d+", plain) else "")
+        or _other_hint(plain)
     )
 
 
-def _near_hint(word: str) -> str:
-    """Returns the hint for a NEAR with another spelling: ``near``, ``NEAR/5b``, ``NEAR/2f`` (forward), ``near5``."""
+def _other_hint(word: str) -> str:
+    if re.fullmatch(r"(?i:atleast/?\d+)|ATLEAST", word):
+        return "there is no such operator; write the word alone"
+    if word.startswith("''") or word.endswith("''"):
+        return 'write the phrase in double quotes, "..."'
+    return ""
+
+
+def _near_hint(word: str, default: str) -> str:
+    """Returns the hint for a NEAR with another spelling: ``near``, ``NEAR/5b``, ``NEAR/2f`` (forward), ``near5``.
+
+    ``default`` is the number for a word without one.
+    """
     if match := re.fullmatch(r"(o?near|around|within)/?(\d+)(f?)", word, re.IGNORECASE):
         name, number, forward = match.groups()
         operator = "ONEAR" if forward or name.upper() == "ONEAR" else "NEAR"
         if name == "near" and "/" not in word:
             return f"write NEAR/{max(int(number[:9]) - 1, 0)}: Factiva's near{number} allows fewer words between"
         return f"write {operator}/{number}, with spaces around it"
-    if match := re.fullmatch(r"(o?near)(?:/|~|/f)?(\d*)f?", word, re.IGNORECASE):
+    if match := re.fullmatch(r"(o?near)(?:/|~|,|/f)?(\d*)f?", word, re.IGNORECASE):
         name, number = match.groups()
         if name.isupper() or "/" in word or number:
-            return f"write {name.upper()}/{number or 10}, with spaces around it"
+            return f"write {name.upper()}/{number or default}, with spaces around it"
     if word in {"AROUND", "BEFORE"}:
-        return f"write {'ONEAR' if word == 'BEFORE' else 'NEAR'}/10"
+        return f"write {'ONEAR' if word == 'BEFORE' else 'NEAR'}/{default}"
     if match := re.search(r"(?<![A-Z\\])(O?NEAR)/\W*(\d*)", word):  # but not LINEAR/5, which is a word
-        return f"write {match[1]}/{match[2] or 10}, with spaces around it"
+        return f"write {match[1]}/{match[2] or default}, with spaces around it"
     return ""
 
 
@@ -131,9 +148,9 @@ def _distance_hint(word: str) -> str:
 
     Factiva and LexisNexis count the distance, which is 1 for neighbours; NEAR counts the words between.
     """
-    if match := re.fullmatch(r"(w|adj|pre|next)/?(\d+)", word, re.IGNORECASE):
+    if match := re.fullmatch(r"(w|adj|pre|next|before)/?(\d+)", word, re.IGNORECASE):
         name, number = match[1].lower(), int(match[2][:9])
-        if name in {"w", "next"} and "/" not in word:
+        if name in {"w", "next", "before"} and "/" not in word:
             return ""  # W3 and next5 are words
         gap = max(number - 1, 0)
         if name == "w":
@@ -160,7 +177,7 @@ def _sentence_hint(word: str) -> str:
 
 def _comparison_hint(word: str) -> str:
     """Returns the hint for ``hd=chip``, ``wc>300`` and the like, with the field's name here."""
-    match = re.fullmatch(r"(\w+)(>=|<=|==|=|>|<)(.+)", word)
+    match = re.fullmatch(r"(\w+)(>=|<=|==|=|>|<)(.*)", word)
     name = _FIELD_BY_FOREIGN_NAME.get(match[1].lower()) if match else None
     if match is None or name is None:
         return ""
@@ -180,6 +197,12 @@ def _truncation_hint(word: str) -> str:
 # ---- functions of other languages
 
 
+def may_be_call(name: Token, bracket: Token) -> bool:
+    """Returns True if a word before a bracket may be a function: without a space between, or with an unusual name."""
+    is_unusual = re.fullmatch(r"(?i)allcaps|nocaps|atleast/?\d+|h?lead|hlp?|intitle|allintitle", name) is not None
+    return name.end_pos == bracket.start_pos or is_unusual
+
+
 def foreign_call_hint(name: str, argument: str) -> str:
     """Returns how to write a function of another language, such as ``allcaps(RICO)``; "" if ``name`` is none.
 
@@ -187,7 +210,7 @@ def foreign_call_hint(name: str, argument: str) -> str:
     """
     lower, content = unicodedata.normalize("NFKC", name).lower(), argument.strip()
     group = content if re.fullmatch(r'\w+|"[^"]*"', content) else f"({content})"
-    if re.fullmatch(r"atleast/?\d+", lower):
+    if re.fullmatch(r"(atleast|atl|min)/?\d+", lower):
         return f"there is no such operator; write {content}"
     if lower in {"allcaps", "caps", "cs", "case", "casesensitive", "exactcase"}:
         return f"write raw:{group.upper() if lower == 'allcaps' else group}"
@@ -197,14 +220,22 @@ def foreign_call_hint(name: str, argument: str) -> str:
         number = match[2] or (content if content.isdecimal() else "5")
         operator = "ONEAR" if match[1] in {"onear", "adj", "pre/"} else "NEAR"
         return f"write {operator}/{number} between its two operands"
-    if field := _FIELD_BY_FOREIGN_NAME.get(lower):
-        return f"write {field}:{group}"
-    return ""
+    if lower in {"exists", "missing", "has"}:
+        return _EXISTS_HINT
+    field = "raw" if lower == "raw" else _FIELD_BY_FOREIGN_NAME.get(lower)
+    return f"write {field}:{group}" if field else ""
+
+
+_EXISTS_HINT = "there is no such operator; for times and numbers write published_at:[* TO *]"
 
 
 def foreign_field_hint(name: str) -> str:
     """Returns the hint for a field prefix of another language, such as ``site:``; "" if it is none."""
     lower = name.lower()
+    if lower in {"near", "onear", "around"}:
+        return f"write {'ONEAR' if lower == 'onear' else 'NEAR'}/5"
+    if lower.strip("_") in {"exists", "missing", "has"}:
+        return _EXISTS_HINT
     if lower in {"site", "domain", "host"}:
         return 'write outlet:"its name" or url:words of its address'
     if lower in {"after", "since"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 from monitor.errors import QueryError
 from monitor.query.fields import ANALYSED_FIELDS, RANGE_FIELDS, VALUE_FIELDS
 from monitor.query.packs import PACK_PREFIX
-from monitor.query.spellings import foreign_call_hint, foreign_field_hint, foreign_word_hint
+from monitor.query.spellings import foreign_call_hint, foreign_field_hint, foreign_word_hint, may_be_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +27,9 @@ MAX_QUERY_NESTING = 12  # nested brackets or negations; Elasticsearch allows 30 
 
 _FIELD_NAMES = (*ANALYSED_FIELDS, "raw", *VALUE_FIELDS, *RANGE_FIELDS)
 _TILDE_NUMBER_PATTERN = re.compile(r"~\d+$")
-_CLOSING_QUOTE_BY_OPENING = dict(zip('"“„«″＂「『《‹‘‚', '"”“»″＂」』》›’‘', strict=True))
-_MINUS_CHARACTERS = "-!‐‑‒–—―−﹣－！"
+_CLOSING_QUOTE_BY_OPENING = dict(zip('"“”„‟«»″＂「『《‹‘‚‛`´', '"””“”»«″＂」』》›’‘’`´', strict=True))
+_DASHES = "-‐‑‒–—―−﹣－"
+_MINUS_CHARACTERS = f"!！{_DASHES}"
 
 
 def check_tokens(tokens: Sequence[Token], text: str) -> None:
@@ -79,6 +81,10 @@ def _check_token(token: Token, text: str, previous: Token | None, following: Tok
     match token.type:
         case "WORD":
             _check_word(token, text, previous, following)
+        case "NOT" if is_doubled_dash(previous, token):
+            raise QueryError(
+                f'"{previous}{token}" is not an operator', column=column_of(token) - 1, hint=f"write {token}word"
+            )
         case "NEAR" if previous is not None and previous.type == "NOT":
             raise _negated_near_error(previous, str(token))
         case "FIELD":
@@ -97,14 +103,17 @@ def _check_token(token: Token, text: str, previous: Token | None, following: Tok
 
 def _check_word(token: Token, text: str, previous: Token | None, following: Token | None) -> None:
     """Raises QueryError if a word is an operator or function of another query language, or contains an ``@``."""
-    if following is not None and following.type == "LPAR" and following.start_pos == token.end_pos:
+    if following is not None and following.type == "LPAR" and may_be_call(token, following):
         argument = re.match(r"[^()（）]*", text[following.end_pos :])
         if hint := foreign_call_hint(token, argument[0] if argument else ""):
             raise QueryError(f'"{token}(...)" is not part of this language', column=column_of(token), hint=hint)
-    if hint := foreign_word_hint(token):
+    if hint := foreign_word_hint(token, text[token.end_pos :]):
         if previous is not None and previous.type == "NOT":
             raise _negated_near_error(previous, str(token))
         raise QueryError(f'"{token}" is not an operator', column=column_of(token), hint=hint)
+    is_comparison = re.fullmatch(r"[<>=]+", token) is not None
+    if is_comparison and previous is not None and (hint := foreign_word_hint(f"{previous}{token}{following or ''}")):
+        raise QueryError(f'"{previous} {token}" is not a range', column=column_of(previous), hint=hint)
     unescaped = re.sub(r"\\.", "", token, flags=re.DOTALL)
     if "@" in unescaped and not _is_mail_address(unescaped):
         column = column_of(token) + token.index("@")
@@ -138,15 +147,30 @@ def unknown_fragment_error(token: Token, fragments: Fragments) -> QueryError:
 
 def _check_field(token: Token) -> None:
     """Raises QueryError if the field prefix names no field."""
-    name = str(token)[:-1].rstrip()
-    if name.lower() not in _FIELD_NAMES:
+    name = field_name(token)
+    if name not in _FIELD_NAMES:
         if foreign := foreign_field_hint(name):
             raise QueryError(f'unknown field "{name}"', column=column_of(token), hint=foreign)
-        similar = difflib.get_close_matches(name.lower(), _FIELD_NAMES, 1)
-        hint = f"did you mean {similar[0]}:?" if similar else f"fields are {', '.join(_FIELD_NAMES)}"
-        raise QueryError(
-            f'unknown field "{name}"', column=column_of(token), hint=f"{hint}; put text with a colon into quotes"
-        )
+        raise _unknown_field_error(name, token)
+
+
+def _unknown_field_error(name: str, token: Token) -> QueryError:
+    similar = difflib.get_close_matches(name.lower(), _FIELD_NAMES, 1)
+    hint = f"did you mean {similar[0]}:?" if similar else f"fields are {', '.join(_FIELD_NAMES)}"
+    return QueryError(
+        f'unknown field "{name}"', column=column_of(token), hint=f"{hint}; put text with a colon into quotes"
+    )
+
+
+def field_name(token: Token) -> str:
+    """Returns the name of a field prefix in lower case, without the colon and the spaces before it."""
+    return unicodedata.normalize("NFKC", str(token)[:-1]).strip().lower()
+
+
+def is_doubled_dash(previous: Token | None, token: Token) -> bool:
+    """Returns True for two dashes in a row (``--``, ``——``), which would exclude and then require the word."""
+    is_after_dash = previous is not None and previous.type == "NOT" and previous.end_pos == token.start_pos
+    return is_after_dash and str(previous) in _DASHES and str(token) in _DASHES
 
 
 def _foreign_character_error(token: Token, text: str, previous: Token | None) -> QueryError | None:
@@ -157,8 +181,13 @@ def _foreign_character_error(token: Token, text: str, previous: Token | None) ->
     if character == "{" and (match := re.match(r"([^{}]+)\}", rest)) and " TO " not in match[1]:
         content = match[1] if re.fullmatch(r"\w+", match[1]) else f'"{match[1]}"'
         return QueryError('"{...}" is not part of this language', column=column, hint=f"write raw:{content}")
-    if character in ":：" and previous is not None and (hint := foreign_field_hint(previous)):
-        return QueryError(f'unknown field "{previous}"', column=column_of(previous), hint=hint)
+    if character == "+" and previous is not None and (match := re.match(r"(\d+|[sp])\b", rest, re.IGNORECASE)):
+        hint = foreign_word_hint(f"pre/{match[0]}")
+        return QueryError(f'"+{match[0]}" is not an operator', column=column, hint=hint)
+    if character in ":：" and previous is not None and previous.type == "WORD" and rest[:1].isspace():
+        hint = foreign_field_hint(previous)
+        error = QueryError(f'unknown field "{previous}"', column=column_of(previous), hint=hint)
+        return error if hint else _unknown_field_error(str(previous), previous)
     return None
 
 
