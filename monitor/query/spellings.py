@@ -45,14 +45,15 @@ def canonical_tokens(tokens: Sequence[Token]) -> list[Token]:
     """Returns the tokens of a query with foreign spellings of AND, OR and NOT replaced by these operators.
 
     A word is an operator only where an operator can stand: AND and OR between two clauses, NOT before one.  Elsewhere,
-    as in the query ``or``, it stays a word.
+    as in the query ``or`` and after NEAR or a field, it stays a word.
     """
     canonical: list[Token] = []
     for index, token in enumerate(tokens):
         operator = operator_of_word(token) if token.type == "WORD" else ""
         previous = canonical[-1].type if canonical else ""
         following = tokens[index + 1].type if index + 1 < len(tokens) else ""
-        is_operator = following in _OPERAND_STARTS and (operator == "NOT" or previous in _OPERAND_ENDS)
+        can_follow = previous not in {"NEAR", "FIELD"} if operator == "NOT" else previous in _OPERAND_ENDS
+        is_operator = can_follow and following in _OPERAND_STARTS
         canonical.append(Token.new_borrow_pos(operator, str(token), token) if operator and is_operator else token)
     return canonical
 

@@ -237,7 +237,7 @@ BROKEN = {
     ),
     "unknown term": (
         "terms: {russia-banks: Sberbank}\n" + ALERT + "'@russia-bank x'\n",
-        "monitor.yaml:5: alerts[0].query: unknown fragment @russia-bank at column 1 (did you mean @russia-banks?",
+        "monitor.yaml:5: alerts[0].query: unknown fragment @russia-bank at column 1 (did you mean @russia-banks",
     ),
     "term twice": (
         "terms: {a: x, A: y}\n",

@@ -265,7 +265,7 @@ def test_a_printed_tree_parses_to_itself(text: str) -> None:
 
 _characters = st.text(
     st.sampled_from(
-        "ab中И \t\n\"“”«»()（）[]{}:^~*?+-!&|/\\<>=.,'’_019ANDORTNEAR\u0301\u3000\u202f\x00\ud7ff\U0001f600"
+        "ab中Иא@#$–—−‘’‚′″`´「」《》‹›｜＆Ｏ \t\n\"“”«»()（）[]{}:^~*?+-!&|/\\<>=.,'’_019ANDORTNEAR\u0301\u3000\u202f\x00\ud7ff\U0001f600"
     ),
     max_size=40,
 )
@@ -294,7 +294,24 @@ _words = st.lists(
             'b"',
             "~2",
             "-",
+            "–",
             "!",
+            "or",
+            "Or",
+            "ИЛИ",
+            "not",
+            "|",
+            "@pack.ai",
+            "@a",
+            "w/5",
+            "NEAR(5)",
+            "hd=a",
+            "recycl!",
+            "‘a",
+            "b’",
+            "published_at>now-1M",
+            "word_count:(>1",
+            "AND <9)",
             "a",
             "b",
         ]

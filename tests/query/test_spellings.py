@@ -9,7 +9,7 @@ import pytest
 from monitor.errors import QueryError
 from monitor.query import parse
 from monitor.query.lint import lint_query
-from monitor.query.syntax import And, Or, Phrase, Range, Word
+from monitor.query.syntax import And, Near, Or, Phrase, Range, Word
 from monitor.query.time_ranges import Bound, period_of_time_text
 
 
@@ -77,6 +77,8 @@ def test_a_spelling_with_one_meaning_is_read_as_it(written: str, canonical: str)
     ("text", "tree"),
     [
         ("or", Word("or")),
+        ("a NEAR/5 not b", And((Near(Word("a"), Word("not"), 5), Word("b")))),
+        ("title:not b", And((Word("not", field="title"), Word("b")))),
         ("chip and", And((Word("chip"), Word("and")))),
         ("и", Word("и")),
         ("GPT–4", Word("GPT–4")),
