@@ -281,7 +281,7 @@ class _TreeBuilder(Transformer[Token, Node]):
                 column=column_of(token) + 1 + match.start(),
                 hint="write export ONEAR/0 contr*",
             )
-        unescaped = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+        unescaped = unicodedata.normalize("NFC", re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
         return validated_leaf(Phrase(unescaped, slop=slop, column=column_of(token)))
 
     def range(self, token: Token) -> Node:
@@ -336,7 +336,8 @@ def _unescaped_word(text: str) -> str:
 
     An escaped wildcard becomes a space, because as a literal character it separates words, as other symbols do.
     """
-    return re.sub(r"\\(.)", lambda match: " " if match[1] in "*?" else match[1], text, flags=re.DOTALL)
+    unescaped = re.sub(r"\\(.)", lambda match: " " if match[1] in "*?" else match[1], text, flags=re.DOTALL)
+    return unicodedata.normalize("NFC", unescaped)  # an escaped accent composes with the letter before it
 
 
 def _check_near_operand(node: Node, operator: str) -> None:
