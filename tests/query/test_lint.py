@@ -87,12 +87,12 @@ def test_every_rule_of_a_configuration_is_checked() -> None:
 
 
 def test_a_fragment_is_checked_by_itself_and_not_where_it_is_used() -> None:
-    terms = {"banks": "Sberbank OR Sberbanks", "un": "UN OR who"}
-    data = {"terms": terms, "topics": {"money": "@banks OR rouble OR roubles", "both": "@banks AND @un OR x"}}
+    terms = {"banks": 'Sberbank OR "Sberbank"', "un": "UN OR who"}
+    data = {"terms": terms, "topics": {"money": '@banks OR rouble OR "rouble"', "both": "@banks AND @un OR x"}}
     config = Config.model_validate(data, context={"fragments": Fragments(terms)})
     assert lint_config(config) == [
-        "terms.banks: column 13: Sberbanks adds nothing: Sberbank already finds the same stories; remove it",
-        "topics.money: column 21: roubles adds nothing: rouble already finds the same stories; remove it",
+        'terms.banks: column 13: "Sberbank" adds nothing: Sberbank already finds the same stories; remove it',
+        'topics.money: column 21: "rouble" adds nothing: rouble already finds the same stories; remove it',
         "topics.both: column 16: AND and OR are mixed without brackets; AND binds tighter; "
         "put the operands of one of them in brackets",
     ]

@@ -37,7 +37,7 @@ def stories() -> list[Story]:
         name: re.findall(r"[^\s()\"]+", re.sub(r"@\S+|raw:|O?NEAR/\d+|\bOR\b", " ", text))
         for name, text in pack_terms().items()
     }
-    texts = list(EVERYDAY_TEXTS[:5])
+    texts = list(EVERYDAY_TEXTS["en"][:5])
     for own_words in words.values():
         in_order = [*own_words, *words[random.choice(list(words))], "AI", "model"]
         texts += [" ".join(in_order), " ".join(random.sample(in_order, len(in_order)))]

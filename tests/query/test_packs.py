@@ -25,9 +25,10 @@ CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 NOW = now()
 
 
-def story(text: str) -> Story:
+def story(text: str, language: str | None = None) -> Story:
     times = dict.fromkeys(("first_seen_at", "fetched_at", "updated_at"), rfc3339(NOW))
-    return Story.from_json({"id": "", "url": "", "outlet": "", "title": "", "text": text, **times})
+    values = {"id": "", "url": "", "outlet": "", "title": "", "text": text, "language": language}
+    return Story.from_json({**values, **times})
 
 
 def aliases(name: str) -> tuple[Node, ...]:
@@ -40,7 +41,7 @@ def aliases(name: str) -> tuple[Node, ...]:
 
 @cache
 def everyday_stories() -> list[AnalysedStory]:
-    return [analysed_story(story(text)) for text in EVERYDAY_TEXTS]
+    return [analysed_story(story(text, language)) for language, texts in EVERYDAY_TEXTS.items() for text in texts]
 
 
 @cache
@@ -48,9 +49,11 @@ def corpus_stories() -> list[AnalysedStory]:
     """Returns the texts of the shared corpus of real news pages."""
     truth = json.loads((CORPUS / "article-extraction-benchmark" / "ground-truth.json").read_text("utf-8"))
     pages = json.loads((CORPUS / "dev" / "truth.json").read_text("utf-8"))
-    texts = [page.get("articleBody") for page in truth.values()]
-    texts += [page.get("body") for page in (pages.values() if isinstance(pages, dict) else pages)]
-    return [analysed_story(story(text)) for text in texts if text]
+    texts = [(page.get("articleBody"), "en") for page in truth.values()]
+    texts += [
+        (page.get("body"), page.get("language")) for page in (pages.values() if isinstance(pages, dict) else pages)
+    ]
+    return [analysed_story(story(text, language)) for text, language in texts if text]
 
 
 def test_the_packs_have_at_least_150_entries_with_different_names() -> None:
