@@ -9,11 +9,12 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor.models import Story, now, rfc3339
 from monitor.query import packs as packs_package
 from monitor.query import parse
-from monitor.query.fragments import PACKS_ONLY, name_fault
+from monitor.query.fragments import PACKS_ONLY, Fragments, name_fault
 from monitor.query.matcher import AnalysedStory, analysed_story, matches
 from monitor.query.packs import pack_terms, packs
 from monitor.query.parse import parse_fragment
@@ -144,3 +145,16 @@ def marked_words(node: Node, document: AnalysedStory) -> list[str]:
 )
 def test_an_entry_finds_its_subject(text: str, name: str) -> None:
     assert matches(parse(f"@pack.{name}"), analysed_story(story(text)), NOW)
+
+
+def test_the_examples_of_the_documentation_load() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "query-language.md").read_text("utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        data = yaml.safe_load(block)
+        fragments = Fragments(data.get("terms"))
+        queries = [*data.get("terms", {}).values(), *data.get("topics", {}).values()]
+        for query in [*queries, *(alert["query"] for alert in data["alerts"])]:
+            parse(query, positive=True, fragments=fragments)
+        assert [fault for name in data.get("terms", {}) if (fault := name_fault(name))] == []
