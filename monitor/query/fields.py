@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from monitor.query import folding
+from monitor.query.segmentation import word_boundaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,12 +59,24 @@ def _optional(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)
 
 
+LEAD_WORDS = 60  # at the beginning of a text; two or three sentences
+_MAX_LEAD_CHARACTERS = 4_000
+
+
+def lead(text: str) -> str:
+    """Returns the first `LEAD_WORDS` words of a text."""
+    beginning = text[:_MAX_LEAD_CHARACTERS]
+    words = word_boundaries(beginning)
+    return beginning[: words[LEAD_WORDS - 1][1]] if len(words) > LEAD_WORDS else beginning
+
+
 #: A clause without a field searches these fields of type TEXT, each by itself.
 DEFAULT_FIELDS = ("title", "text")
 
 TEXT_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
     Field("title", FieldType.TEXT, lambda story: (story.title,)),
     Field("text", FieldType.TEXT, lambda story: (story.text,)),
+    Field("lead", FieldType.TEXT, lambda story: (lead(story.text),)),
 )
 WORDS_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
     Field("author", FieldType.WORDS, attrgetter("authors")),

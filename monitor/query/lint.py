@@ -379,7 +379,8 @@ def _clause_implies(premise: Node, conclusion: Node) -> bool:
 
 def _field_implies(premise: str, conclusion: str) -> bool:
     """Returns True if a match in the field ``premise`` is a match in ``conclusion``; "" is title and text."""
-    return premise == conclusion or (conclusion == "" and premise in {"title", "text"})
+    wider = {"title": {""}, "text": {""}, "lead": {"text", ""}}
+    return premise == conclusion or conclusion in wider.get(premise, ())
 
 
 def _without_field(leaf: Word | Phrase) -> Word | Phrase:

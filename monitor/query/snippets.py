@@ -84,10 +84,9 @@ def _required_word_clauses(node: Node, field: str) -> Iterator[Word | Phrase | N
                 yield from _required_word_clauses(child, field)
         case Not(Not(inner)):
             yield from _required_word_clauses(inner, field)
-        case Word(field=clause_field) | Phrase(field=clause_field) | Near(field=clause_field) if clause_field in {
-            "",
-            field,
-        }:
+        case Word(field=name) | Phrase(field=name) | Near(field=name) if name in {"", field}:
+            yield node
+        case Word(field="lead") | Phrase(field="lead") | Near(field="lead") if field == "text":
             yield node
         case _:
             pass

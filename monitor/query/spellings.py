@@ -77,7 +77,8 @@ _SENTENCE_WORDS = frozenset({"s", "sent", "sentence"})
 _PARAGRAPH_WORDS = frozenset({"p", "para", "par", "paragraph", "seg"})
 _FIELD_BY_FOREIGN_NAME = {
     **dict.fromkeys(("hd", "hl", "headline", "title", "heading", "intitle", "allintitle", "ti"), "title"),
-    **dict.fromkeys(("body", "text", "intext", "tx", "ingress", "lead", "hlead", "hlp", "lp", "ld", "td"), "text"),
+    **dict.fromkeys(("body", "text", "intext", "tx", "td"), "text"),
+    **dict.fromkeys(("ingress", "lead", "hlead", "hlp", "lp", "ld"), "lead"),
     **dict.fromkeys(("by", "byline", "author", "au"), "author"),
     **dict.fromkeys(("inurl", "allinurl", "url", "link"), "url"),
     **dict.fromkeys(("outlet", "source", "sn", "sc", "rst", "publication", "pub"), "outlet"),

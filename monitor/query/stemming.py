@@ -37,6 +37,66 @@ LANGUAGES_BY_SCRIPT = {
     "Han": ("zh",),
     "digits": ("",),
 }
+#: Other languages with the same scripts, as the detection of languages names them.  Their words have no stem: the endings
+#: of other languages would make them other words.
+_LANGUAGES_WITHOUT_STEMS = {
+    "Latin": frozenset(
+        [
+            "af",
+            "an",
+            "az",
+            "bs",
+            "br",
+            "ca",
+            "cy",
+            "da",
+            "eo",
+            "et",
+            "eu",
+            "fo",
+            "ga",
+            "gl",
+            "hr",
+            "ht",
+            "id",
+            "is",
+            "jv",
+            "ku",
+            "la",
+            "lb",
+            "lt",
+            "lv",
+            "mg",
+            "ms",
+            "mt",
+            "nb",
+            "nn",
+            "no",
+            "oc",
+            "qu",
+            "ro",
+            "rw",
+            "se",
+            "sk",
+            "sl",
+            "so",
+            "sq",
+            "sw",
+            "tl",
+            "tk",
+            "uz",
+            "vi",
+            "vo",
+            "wa",
+            "xh",
+            "zu",
+        ]
+    ),
+    "Cyrillic": frozenset(["be", "bg", "kk", "ky", "mk", "mn", "sr", "tg", "tt"]),
+    "Arabic": frozenset(["ckb", "ps", "sd", "ug", "ur"]),
+    "Hebrew": frozenset({"yi"}),
+    "Devanagari": frozenset(["mr", "ne", "sa"]),
+}
 STEMMED_LANGUAGES = tuple(filter(None, itertools.chain.from_iterable(LANGUAGES_BY_SCRIPT.values())))
 DICTIONARY_LANGUAGES = tuple(language for language in STEMMED_LANGUAGES if language not in {"ko", "ja", "zh"})
 _SCRIPT_RANGES = (
@@ -94,7 +154,8 @@ _PARTICLES_PATTERN = {
 
 #: Endings of forms that the dictionary may have under another word, see `_stems_of_homographs`.
 _HOMOGRAPH_ENDING_PATTERNS = {
-    **dict.fromkeys(("ru", "uk"), re.compile(".{0,4}")),
+    "ru": re.compile("(?:[аяуюыиео]|[оеё][йюмв]|[ая]м|[ая]ми|[ая]х)?"),
+    "uk": re.compile("(?:[аяуюиіїео]|[оеє][юм]|[оеє]ві|[ая]м|[ая]ми|[ая]х|[іїи]в)?"),
     "pl": re.compile("(?:[aeiuyąęo]|i?e|i?em|ów|om|ami|ach|owi|owie)?"),
     "cs": re.compile("(?:[aeiouyáéíýěů]|ou|em|ům|am[ai]|ách|ech|ích|ovi|ové|emi)?"),
     "de": re.compile("(?:e?[ns]|e|ern?)?"),
@@ -148,7 +209,7 @@ def script_of(word: str) -> str | None:
 def stem(word: str, language: str | None) -> str:
     """Returns the stem of a word, as it is written, in a text of this language; "" for a word without stems."""
     languages = _languages_of_script(word)
-    if not languages:
+    if not languages or language in _LANGUAGES_WITHOUT_STEMS.get(script_of(word) or "", ()):
         return ""
     language = language if language in languages else languages[0]
     fixed = _fixed_stem(word, language)
@@ -201,8 +262,6 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
         if not found or (language in own and language != "en"):  # also its forms that the dictionary does not have
             stems.add(_unknown_stem(word, language))
             stems.add(UNKNOWN_WORD_MARK + folded)  # rules may take its end for an ending
-        if not found and not own:
-            stems.add(_stem_of_unlisted_word(word, language))
         if language == "ru" and word.istitle() and _RUSSIAN_SURNAME_PATTERN.search(folded):
             # The dictionary has some cases of a surname under another word: Лавровым under лавровый.
             stems |= {_stem_of_inflected_word(word + ending, language) for ending in _RUSSIAN_SURNAME_ENDINGS}

@@ -307,7 +307,7 @@ def _leaf(random: Random, script: str) -> str:
             return random.choice(_AUTHOR_AND_URL_CLAUSES)
         case _:
             scoped = f"({_near(random, script)})" if random.random() < 0.5 else _words(random, script)
-            return f"{random.choice(('title', 'text'))}:{scoped}"
+            return f"{random.choice(('title', 'text', 'lead'))}:{scoped}"
 
 
 def _distinct(words: list[str]) -> bool:

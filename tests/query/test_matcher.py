@@ -232,3 +232,14 @@ def test_a_snippet_is_chosen_among_the_first_occurrences() -> None:
     (snippet,) = snippets(parse("chip"), replace(STORY, title="", text=text), limit=1)
     assert snippet.text.startswith("the chip, the chip")
     assert len(highlighted_field(parse("chip"), replace(STORY, text=text), "text").marks) == 10_001
+
+
+def test_the_lead_is_the_first_sixty_words_of_the_text() -> None:
+    words = [f"word{number}" for number in range(100)]
+    story = replace(STORY, title="gallium", text=" ".join(words))
+    assert matches(parse("lead:(word0 word59)"), analysed_story(story), NOON)
+    assert not matches(parse("lead:word60"), analysed_story(story), NOON)
+    assert not matches(parse("lead:gallium"), analysed_story(story), NOON)
+    chinese = replace(STORY, text="中" * 59 + "国人工")
+    assert matches(parse("lead:中国"), analysed_story(chinese), NOON)
+    assert not matches(parse("lead:人工"), analysed_story(chinese), NOON)

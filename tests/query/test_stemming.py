@@ -162,7 +162,31 @@ def test_words_of_other_scripts_in_a_text_have_the_stems_of_their_script() -> No
 
 def test_a_text_of_unknown_language_has_the_stems_of_its_script() -> None:
     assert found("sanction", "sanctions", None) == ["sanctions"]
-    assert found("санкция", "санкций", "mk") == ["санкций"]
+    assert found("санкция", "санкций", None) == ["санкций"]
+    assert found("sanction", "制裁 sanctions", "zh") == ["sanctions"]
+
+
+def test_a_language_without_rules_has_written_forms_only() -> None:
+    assert found("sanction", "sanctions sanction", "vi") == ["sanction"]
+    assert found("санкция", "санкций санкция", "mk") == ["санкция"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Ramaphosa", "ram rams"),
+        ("Allemagne", "alle all"),
+        ("ByteDance", "byte bytes"),
+        ("SenseTime", "sen sense"),
+        ("Rosatom", "rosa roses"),
+        ("Takaichi", "taka take"),
+        ("Canada", "can căn"),
+        ("Германия", "германий"),
+    ],
+)
+def test_a_name_does_not_find_the_words_that_it_contains(name: str, words: str) -> None:
+    for language in (*STEMMED_LANGUAGES, "vi", None):
+        assert found(name, words, language) == []
 
 
 @pytest.mark.parametrize("text", ["人工智能", "ไทย", "★", "x" * 100])

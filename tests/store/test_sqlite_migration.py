@@ -223,7 +223,7 @@ def test_a_migrated_file_passes_the_integrity_checks(store: SqliteStore) -> None
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.execute("INSERT INTO fulltext (fulltext) VALUES ('integrity-check')")
         columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(fulltext)")]
-    assert columns == ["title", "text", "author", "url", "field_values"]
+    assert columns == ["title", "text", "author", "url", "lead", "field_values"]
 
 
 def test_the_outbox_of_version_2_becomes_that_of_the_channel_email(tmp_path: Path) -> None:

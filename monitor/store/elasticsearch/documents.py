@@ -24,7 +24,7 @@ from monitor.models import (
     rfc3339,
 )
 from monitor.query.analysis import analysed_tokens
-from monitor.query.fields import TEXT_FIELDS
+from monitor.query.fields import lead
 from monitor.store.elasticsearch.analysis import NO_STEM
 from monitor.store.protocol import OutboxRecord, UrlAlias
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Fields of a story's document that `Story` does not have.
-INDEX_ONLY_FIELDS = ("date", "stems", "minutes_to_stored", "bands", "signature")
+INDEX_ONLY_FIELDS = ("date", "lead", "stems", "minutes_to_stored", "bands", "signature")
 
 
 def document_id(*parts: object) -> str:
@@ -49,7 +49,7 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
     """Returns the document of a story, with what only the index needs: `INDEX_ONLY_FIELDS`."""
     document = model.to_json()
     document["date"] = rfc3339(model.published_at or model.first_seen_at)
-    document["stems"] = stem_fields(document)
+    document |= fulltext_fields(document)
     document |= delay_fields("minutes_to_stored", document, reached_at=model.first_seen_at)
     if signature:
         from monitor.similarity import bands
@@ -59,13 +59,14 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
     return document
 
 
-def stem_fields(story: Json) -> Json:
-    """Returns the stems of each TEXT field of a story's document, separated by spaces."""
+def fulltext_fields(story: Json) -> Json:
+    """Returns the lead of a story's document, and the stems of each TEXT field, separated by spaces."""
+    texts = {"title": story["title"], "text": story["text"], "lead": lead(story["text"])}
     stems = {}
-    for name in TEXT_FIELDS:
-        tokens = analysed_tokens(story[name], story.get("language"))
+    for name, text in texts.items():
+        tokens = analysed_tokens(text, story.get("language"))
         stems[name] = " ".join([tokens[position].stem or NO_STEM for position in range(len(tokens))])
-    return stems
+    return {"lead": texts["lead"], "stems": stems}
 
 
 def delay_fields(name: str, document: Json, *, reached_at: datetime) -> Json:

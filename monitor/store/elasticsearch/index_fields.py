@@ -11,6 +11,7 @@ INDEX_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "": DEFAULT_FIELDS,
     "title": ("title",),
     "text": ("text",),
+    "lead": ("lead",),
     "author": ("authors",),
     "url": ("url",),
     "outlet": ("outlet",),

@@ -19,7 +19,7 @@ from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.client import nested_value, not_elasticsearch_error, translated_errors
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
-from monitor.store.elasticsearch.documents import delay_fields, document_id, stem_fields
+from monitor.store.elasticsearch.documents import delay_fields, document_id, fulltext_fields
 
 if TYPE_CHECKING:
     from monitor.models import Json
@@ -48,8 +48,8 @@ def _transform_story_from_1(write: DocumentWrite) -> DocumentWrite:
 
 
 def _transform_story_from_2(write: DocumentWrite) -> DocumentWrite:
-    """Adds the stems of the story's words in its language."""
-    return replace(write, document={**write.document, "stems": stem_fields(write.document)})
+    """Adds the beginning of the text, and the stems of the story's words in its language."""
+    return replace(write, document={**write.document, **fulltext_fields(write.document)})
 
 
 def _transform_outlet_from_1(write: DocumentWrite) -> DocumentWrite:

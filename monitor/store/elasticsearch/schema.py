@@ -55,6 +55,7 @@ STORY_PROPERTIES: Final[Json] = {
     "version": {"type": "integer"},
     "extraction": {"properties": {"method": KEYWORD_MAPPING, "flags": KEYWORD_MAPPING}},
     # Fields for searching and sorting, which `Story` does not have:
+    "lead": TEXT_MAPPING,  # the beginning of the text
     "stems": {"properties": dict.fromkeys(TEXT_FIELDS, STEMS_MAPPING)},
     "date": DATE_MAPPING,  # published_at, or first_seen_at if published_at is unknown; sorts search results
     "minutes_to_stored": MINUTES_MAPPING,  # from publication to first_seen_at, see `monitor.delays`

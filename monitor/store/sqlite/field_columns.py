@@ -11,7 +11,7 @@ from typing import Final
 from monitor.query.fields import DEFAULT_FIELDS
 
 #: The columns of `fulltext` for words, in the order of the table; each is named after its TEXT or WORDS field.
-FULLTEXT_COLUMNS: Final = ("title", "text", "author", "url")
+FULLTEXT_COLUMNS: Final = ("title", "text", "author", "url", "lead")
 
 #: Columns of `fulltext` by TEXT or WORDS field; "" is a clause without a field.
 COLUMNS_OF_WORDS: Final[dict[str, tuple[str, ...]]] = {
