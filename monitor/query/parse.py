@@ -141,7 +141,7 @@ def _check_near_alternatives(node: Node) -> None:
                 raise QueryError(
                     f"this NEAR expands to more than {MAX_NEAR_ALTERNATIVES} orders and phrases",
                     column=node.column,
-                    hint="use fewer phrases in its groups, fewer nested NEARs, or ONEAR",
+                    hint="use AND, ONEAR, or fewer phrases and nested NEARs in its groups",
                 )
         case _:
             pass
