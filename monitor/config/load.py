@@ -187,10 +187,10 @@ def _term_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]
     for name in terms:
         try:
             parse_fragment(name, fragments)
-        except FragmentError:
-            pass  # reported for the fragment whose text is at fault
         except QueryError as error:
-            yield ("terms", name), str(error)
+            is_reported_elsewhere = isinstance(error, FragmentError) and fragments.is_own(error.fragment)
+            if not is_reported_elsewhere:
+                yield ("terms", name), str(error)
 
 
 def _terms(data: dict[str, Any]) -> dict[str, str]:

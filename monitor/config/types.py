@@ -235,14 +235,14 @@ def valid_rule_query(value: str, info: ValidationInfo) -> str:
     the query: `monitor.config.load` reports it where the fragment is written.
     """
     from monitor.query import parse
-    from monitor.query.fragments import PACKS_ONLY
+    from monitor.query.fragments import PACKS_ONLY, Fragments
 
+    fragments: Fragments = (info.context or {}).get("fragments", PACKS_ONLY)
     try:
-        parse(value, positive=True, fragments=(info.context or {}).get("fragments", PACKS_ONLY))
-    except FragmentError:
-        return value
+        parse(value, positive=True, fragments=fragments)
     except QueryError as error:
-        raise ValueError(str(error)) from None
+        if not (isinstance(error, FragmentError) and fragments.is_own(error.fragment)):
+            raise ValueError(str(error)) from None
     return value
 
 

@@ -28,7 +28,7 @@ from monitor.models import DIRECTION_MARK_DELETIONS
 from monitor.query import folding
 from monitor.query.fields import WORDS_FIELDS
 from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, word_boundaries, words_of
-from monitor.query.stemming import STEMMED_LANGUAGES, stem, stems_of_query_word
+from monitor.query.stemming import DISTINGUISHED_LANGUAGES, stem, stems_of_query_word
 
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word
@@ -152,7 +152,7 @@ def analysed_tokens(text: str, language: str | None = None) -> Tokens:
 
 
 _word_forms_by_language: dict[str | None, dict[str, WordForms]] = {
-    language: {} for language in (None, *STEMMED_LANGUAGES)
+    language: {} for language in (None, *DISTINGUISHED_LANGUAGES)
 }
 _cached_bytes = 0  # estimated size of `_word_forms_by_language`; threads may lose an update, which matters little
 # A translation table for str.translate.  The Elasticsearch analyzers do not remove direction marks, because stories are

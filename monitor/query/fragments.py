@@ -39,7 +39,7 @@ class Fragments:
         return list(dict.fromkeys([*self._terms, *pack_terms()]))
 
     def is_own(self, name: str) -> bool:
-        """Returns True if the configuration has the fragment, also if it replaces a pack entry."""
+        """Returns True if the configuration has the fragment; its faults are then reported at its own key."""
         return name.casefold() in self._terms
 
     def close_names(self, name: str) -> list[str]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 # Limits that prevent one query from overloading a store; no query written by hand reaches them.
 MAX_QUERY_CHARACTERS = 20_000
 MAX_NEAR_ALTERNATIVES = 256  # of one NEAR: combinations of its operands' phrases and orders
+MAX_FRAGMENT_LEVELS = 50  # fragments that use fragments that use fragments ...
 MAX_GAP_WORDS = 1_000  # between the operands of NEAR; also the largest slop of a phrase
 
 
@@ -90,12 +91,10 @@ def _parsed(text: str, fragments: Fragments, users: tuple[str, ...]) -> Node:
         raise QueryError("the query is empty", column=1, hint="write at least one word")
     tokens = query_tokens(text)
     check_tokens(tokens, text)
-    expanded = [
-        _FragmentToken.expand(token, fragments, users) if token.type == "FRAGMENT" else token for token in tokens
-    ]
-    node = _tree(expanded)
-    if any(token.type == "FRAGMENT" for token in tokens):
-        _check_expanded_size(node, tokens)
+    node = _tree(_with_fragments(tokens, fragments, users))
+    first_fragment = next((token for token in tokens if token.type == "FRAGMENT"), None)
+    if first_fragment is not None:
+        _check_expanded_size(node, column_of(first_fragment))
     _check_near_alternatives(node)
     return node
 
@@ -110,6 +109,12 @@ def _tree(tokens: Sequence[Token]) -> Node:
         return cast("Node", parser.feed_token(end))  # the result of _TreeBuilder.start
     except UnexpectedInput as error:
         raise query_error_from_parser(error, tokens) from None
+    except QueryError as error:
+        fragment = next(
+            (token for token in tokens if token.type == "FRAGMENT" and column_of(token) == error.column), ""
+        )
+        message = f"{error.message} in {fragment}" if fragment else error.message
+        raise QueryError(message, column=error.column, hint=error.hint) from None
 
 
 @cache
@@ -141,7 +146,7 @@ def _check_near_alternatives(node: Node) -> None:
                 raise QueryError(
                     f"this NEAR expands to more than {MAX_NEAR_ALTERNATIVES} orders and phrases",
                     column=node.column,
-                    hint="use fewer phrases in its groups, fewer nested NEARs, or ONEAR",
+                    hint="use AND, ONEAR, or fewer phrases and nested NEARs in its groups",
                 )
         case _:
             pass
@@ -168,17 +173,31 @@ def count_near_alternatives(node: Node) -> int:
 
 
 class _FragmentToken(Token):
-    """The token ``@name`` with the tree of the fragment; all nodes have the column of the token."""
+    """The token ``@name`` with the tree of the fragment, whose nodes have the column of the token."""
 
     node: Node
 
-    @classmethod
-    def expand(cls, token: Token, fragments: Fragments, users: tuple[str, ...]) -> _FragmentToken:
-        """Returns the token with its tree.  Raises QueryError as `_fragment_node` does."""
-        expanded = cls.new_borrow_pos("FRAGMENT", str(token), token)
-        assert isinstance(expanded, cls)
-        expanded.node = at_column(_fragment_node(token, fragments, users), column_of(token))
-        return expanded
+
+def _with_fragments(tokens: Sequence[Token], fragments: Fragments, users: tuple[str, ...]) -> list[Token]:
+    """Returns the tokens with a _FragmentToken for each fragment.  Raises QueryError as `_fragment_node` does.
+
+    Also raises QueryError if the fragments have more than MAX_CLAUSES clauses, before it copies their trees.
+    """
+    expanded: list[Token] = []
+    clauses = 0
+    for token in tokens:
+        if token.type != "FRAGMENT":
+            expanded.append(token)
+            continue
+        node = _fragment_node(token, fragments, users)
+        clauses += sum(1 for _ in leaves(node))
+        if clauses > MAX_CLAUSES:
+            raise too_many_clauses_error(column_of(token))
+        fragment_token = _FragmentToken.new_borrow_pos("FRAGMENT", str(token), token)
+        assert isinstance(fragment_token, _FragmentToken)
+        fragment_token.node = at_column(node, column_of(token))
+        expanded.append(fragment_token)
+    return expanded
 
 
 class _FragmentCycleError(QueryError):
@@ -190,6 +209,17 @@ class _FragmentCycleError(QueryError):
             f"a fragment cannot use itself: {chain}", column=column_of(token), hint=f"remove {token} from its text"
         )
         self.names = names
+
+
+class _FragmentDepthError(QueryError):
+    """Fragments use each other through more than MAX_FRAGMENT_LEVELS levels; no single text is at fault."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(
+            f"fragments use fragments more than {MAX_FRAGMENT_LEVELS} levels deep",
+            column=column_of(token),
+            hint=f"write out what {token} stands for",
+        )
 
 
 def _fragment_node(token: Token, fragments: Fragments, users: tuple[str, ...]) -> Node:
@@ -206,8 +236,12 @@ def _fragment_node(token: Token, fragments: Fragments, users: tuple[str, ...]) -
         raise unknown_fragment_error(token, fragments)
     if name in users:
         raise _FragmentCycleError((*users[users.index(name) :], name), token)
+    if len(users) >= MAX_FRAGMENT_LEVELS:
+        raise _FragmentDepthError(token)
     try:
         node = _parsed(text, fragments, (*users, name))
+    except _FragmentDepthError:
+        raise _FragmentDepthError(token) from None
     except _FragmentCycleError as error:
         if users and users[0] in error.names:
             raise _FragmentCycleError(error.names, token) from None
@@ -221,12 +255,11 @@ def _fragment_node(token: Token, fragments: Fragments, users: tuple[str, ...]) -
     return node
 
 
-def _check_expanded_size(node: Node, tokens: Sequence[Token]) -> None:
+def _check_expanded_size(node: Node, column: int) -> None:
     """Raises QueryError if the tree has more clauses or levels than a query may have that is written without fragments.
 
-    The column is that of the first fragment.
+    ``column`` is that of the first fragment.
     """
-    column = next(column_of(token) for token in tokens if token.type == "FRAGMENT")
     if sum(1 for _ in leaves(node)) > MAX_CLAUSES:
         raise too_many_clauses_error(column)
     if _nesting_levels(node) > MAX_QUERY_NESTING:

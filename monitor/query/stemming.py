@@ -22,6 +22,8 @@ from monitor.query.folding import fold_case_and_diacritics
 
 MAX_STEMMED_CHARACTERS = 64  # longer words have no stem
 MAX_SHORT_WORD_CHARACTERS = 2  # words that are so short keep themselves
+# A stem of a query's word that is shorter leaves too little of it: the Spanish rules make "can" of Canada.
+MIN_STEM_SHARE = 0.6
 MAX_ACRONYM_CHARACTERS = 5  # words in capitals up to this length keep themselves
 
 #: The script of each language with stems; words in another script have the stem of that script's first language.
@@ -37,67 +39,20 @@ LANGUAGES_BY_SCRIPT = {
     "Han": ("zh",),
     "digits": ("",),
 }
-#: Other languages with the same scripts, as the detection of languages names them.  Their words have no stem: the endings
-#: of other languages would make them other words.
-_LANGUAGES_WITHOUT_STEMS = {
-    "Latin": frozenset(
-        [
-            "af",
-            "an",
-            "az",
-            "bs",
-            "br",
-            "ca",
-            "cy",
-            "da",
-            "eo",
-            "et",
-            "eu",
-            "fo",
-            "ga",
-            "gl",
-            "hr",
-            "ht",
-            "id",
-            "is",
-            "jv",
-            "ku",
-            "la",
-            "lb",
-            "lt",
-            "lv",
-            "mg",
-            "ms",
-            "mt",
-            "nb",
-            "nn",
-            "no",
-            "oc",
-            "qu",
-            "ro",
-            "rw",
-            "se",
-            "sk",
-            "sl",
-            "so",
-            "sq",
-            "sw",
-            "tl",
-            "tk",
-            "uz",
-            "vi",
-            "vo",
-            "wa",
-            "xh",
-            "zu",
-        ]
-    ),
-    "Cyrillic": frozenset(["be", "bg", "kk", "ky", "mk", "mn", "sr", "tg", "tt"]),
-    "Arabic": frozenset(["ckb", "ps", "sd", "ug", "ur"]),
-    "Hebrew": frozenset({"yi"}),
-    "Devanagari": frozenset(["mr", "ne", "sa"]),
+#: Other languages with the same scripts, as the detection of languages names them.  Their words have no stem: the
+#: endings of other languages would make them other words.
+_OTHER_LANGUAGES = {
+    "Latin": "af an az bs br ca cy da eo et eu fo ga gl hr ht id is jv ku la lb lt lv mg ms mt nb nn no oc qu ro rw se "
+    "sk sl so sq sw tl tk uz vi vo wa xh zu",
+    "Cyrillic": "be bg kk ky mk mn sr tg tt",
+    "Arabic": "ckb ps sd ug ur",
+    "Hebrew": "yi",
+    "Devanagari": "mr ne sa",
 }
+_LANGUAGES_WITHOUT_STEMS = {script: frozenset(languages.split()) for script, languages in _OTHER_LANGUAGES.items()}
 STEMMED_LANGUAGES = tuple(filter(None, itertools.chain.from_iterable(LANGUAGES_BY_SCRIPT.values())))
+#: Languages in which the stem of a word can differ from that in a text of unknown language.
+DISTINGUISHED_LANGUAGES = frozenset(STEMMED_LANGUAGES).union(*_LANGUAGES_WITHOUT_STEMS.values())
 DICTIONARY_LANGUAGES = tuple(language for language in STEMMED_LANGUAGES if language not in {"ko", "ja", "zh"})
 _SCRIPT_RANGES = (
     ("Latin", 0x41, 0x24F),
@@ -262,11 +217,14 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
         if not found or (language in own and language != "en"):  # also its forms that the dictionary does not have
             stems.add(_unknown_stem(word, language))
             stems.add(UNKNOWN_WORD_MARK + folded)  # rules may take its end for an ending
+        if not found and language in _PARTICLES_PATTERN:
+            stems.add(_stem_of_unlisted_word(word, language))
         if language == "ru" and word.istitle() and _RUSSIAN_SURNAME_PATTERN.search(folded):
             # The dictionary has some cases of a surname under another word: Лавровым under лавровый.
             stems |= {_stem_of_inflected_word(word + ending, language) for ending in _RUSSIAN_SURNAME_ENDINGS}
         if language in own and language in _HOMOGRAPH_ENDING_PATTERNS:
             stems |= _stems_of_homographs(word, language)
+    stems = {stem for stem in stems if stem[0] != UNKNOWN_WORD_MARK or len(stem) - 1 >= MIN_STEM_SHARE * len(word)}
     for variant in _spelling_variants(word):
         stems.add(fold_case_and_diacritics(variant))
         stems |= {_unknown_stem(variant, language) for language in languages}
@@ -353,9 +311,10 @@ def _stems_of_homographs(word: str, language: str) -> set[str]:
     if len(beginning) < _MIN_HOMOGRAPH_CHARACTERS[language]:
         return set()
     stemmed = _unknown_stem(folded, language)
-    forms = itertools.chain.from_iterable(
-        MappedDictionaries().get_dictionary(language).forms(start) for start in (beginning, beginning.capitalize())
-    )
+    dictionary = MappedDictionaries().get_dictionary(language)
+    is_name = word[0].isupper() and word in dictionary
+    starts = (beginning.capitalize(),) if is_name else (beginning, beginning.capitalize())
+    forms = itertools.chain.from_iterable(map(dictionary.forms, starts))
     return {
         _dictionary_stem(form, language)
         for form in forms

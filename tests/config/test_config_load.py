@@ -289,6 +289,16 @@ def test_the_fault_of_a_term_is_reported_once_where_it_is_written(write: Callabl
     assert faults(path) == ['monitor.yaml:2: terms.a: unmatched "(" at column 1 (add a ")")']
 
 
+def test_a_pack_entry_made_invalid_by_a_term_is_reported_at_its_use(write: Callable[[str], Path]) -> None:
+    many_words = " OR ".join(f"word{number}" for number in range(990))
+    path = write(f"terms: {{pack.ai: {many_words}}}\n" + ALERT + "'@pack.ai-everywhere'\n")
+    (fault,) = faults(path)
+    assert fault == (
+        "monitor.yaml:5: alerts[0].query: the text of @pack.ai-everywhere is invalid: "
+        "more than 1,000 words and phrases at its column 13 at column 1"
+    )
+
+
 def test_queries_use_terms_that_are_written_below_them(write: Callable[[str], Path]) -> None:
     config = load(write(ALERT + "'@banks NEAR/3 raw:AI'\nterms: {banks: Sberbank OR VTB}\n"), {})
     assert config.alerts[0].query == "@banks NEAR/3 raw:AI"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from monitor.errors import FragmentError, QueryError
@@ -57,8 +59,8 @@ def test_a_fragment_stands_for_its_text_in_brackets(text: str, written_out: str)
         ("chip@pack.ai", 5, '"@" inside a word'),
         ("@banks*", 1, '"@" inside a word'),
         ('@banks"x"', 1, '"@" inside a word'),
-        ("x NEAR/5 @both", 10, "NEAR/5 cannot join AND"),
-        ("x NEAR/5 @named", 10, "NEAR/5 cannot join title:"),
+        ("x NEAR/5 @both", 10, "NEAR/5 cannot join AND in @both at column 10"),
+        ("x NEAR/5 @named", 10, "NEAR/5 cannot join title: in @named"),
         ("text:@named", 6, "title: inside text:"),
         ("NOT @banks", 1, "has to be present"),
     ],
@@ -109,7 +111,9 @@ def test_a_query_is_limited_with_its_fragments_expanded() -> None:
     )
     parse("@many", fragments=fragments)
     for text, message in (
-        ("x @many OR @many", "more than 1,000 words and phrases at column 3"),
+        ("x @many OR @many", "more than 1,000 words and phrases at column 12"),
+        ("@many " + "y " * 500, "more than 1,000 words and phrases at column 1"),
+        ("@many " * 3_000, "more than 1,000 words and phrases at column 7"),
         ("x OR (y (@deep OR z))", "more than 12 nested brackets or NOTs at column 10"),
         ("@phrases NEAR/5 @phrases", "expands to more than 256 orders and phrases at column 1"),
     ):
@@ -132,3 +136,15 @@ def test_an_address_or_an_escaped_sign_is_text(text: str, words: str) -> None:
     node = parse(text, fragments=FRAGMENTS)
     assert getattr(node, "text", "") == words
     assert parse(str(node), fragments=FRAGMENTS) == node
+
+
+def test_fragments_that_double_at_each_level_are_refused_at_once() -> None:
+    fragments = Fragments({f"level{n}": f"@level{n + 1} @level{n + 1}" for n in range(40)} | {"level40": "a OR b"})
+    chain = Fragments({f"level{n}": f"@level{n + 1}" for n in range(900)} | {"level900": "a"})
+    with pytest.raises(QueryError, match="more than 50 levels deep at column 3") as caught:
+        parse("x @level0", fragments=chain)
+    assert not isinstance(caught.value, FragmentError)
+    started = time.process_time()
+    with pytest.raises(QueryError, match="more than 1,000 words"):
+        parse("@level0", fragments=fragments)
+    assert time.process_time() - started < 1
