@@ -11,6 +11,7 @@ import itertools
 import re
 import threading
 from functools import cache
+from typing import TYPE_CHECKING
 
 import opencc
 import Stemmer
@@ -19,6 +20,9 @@ from simplemma.strategies import DefaultStrategy, DictionaryLookupStrategy
 from monitor.query import dictionaries
 from monitor.query.dictionaries import MappedDictionaries
 from monitor.query.folding import fold_case_and_diacritics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_STEMMED_CHARACTERS = 64  # longer words have no stem
 MAX_SHORT_WORD_CHARACTERS = 2  # words that are so short keep themselves
@@ -101,10 +105,11 @@ _ENDING_PATTERNS = {
     "ja": re.compile("(?<=...)ー$"),
 }
 # Particles that Arabic and Hebrew write in front of a word: and, in, to, from, as, that, the.
-_PARTICLES_PATTERN = {
-    "ar": re.compile("(?:[\u0648\u0641\u0628\u0643\u0644\u0633]|\u0627\u0644)(?=.{4})"),
-    "he": re.compile("[\u05d5\u05d4\u05d1\u05dc\u05de\u05e9\u05db](?=.{4})"),
+_PARTICLE_PATTERNS = {
+    "ar": re.compile("[\u0648\u0641\u0628\u0643\u0644\u0633]|\u0627\u0644"),
+    "he": re.compile("[\u05d5\u05d4\u05d1\u05dc\u05de\u05e9\u05db]"),
 }
+MIN_CHARACTERS_AFTER_PARTICLE = 4  # of a word that no dictionary has
 
 
 #: Endings of forms that the dictionary may have under another word, see `_stems_of_homographs`.
@@ -217,7 +222,7 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
         if not found or (language in own and language != "en"):  # also its forms that the dictionary does not have
             stems.add(_unknown_stem(word, language))
             stems.add(UNKNOWN_WORD_MARK + folded)  # rules may take its end for an ending
-        if not found and language in _PARTICLES_PATTERN:
+        if not found and language in _PARTICLE_PATTERNS:
             stems.add(_stem_of_unlisted_word(word, language))
         if language == "ru" and word.istitle() and _RUSSIAN_SURNAME_PATTERN.search(folded):
             # The dictionary has some cases of a surname under another word: Лавровым under лавровый.
@@ -293,11 +298,29 @@ def _is_dictionary_form(word: str, language: str) -> bool:
 
 def _stem_of_unlisted_word(word: str, language: str) -> str:
     """Returns the stem of a word that the dictionary does not have; its affixes may be all that hides a known word."""
+    for rest in _without_particles(word, language):
+        if (known := _dictionary_stem(rest, language)) != "":
+            return known
     if language in _GUESSED_LANGUAGES:
         word = _strategy().get_lemma(word, language) or word
         if (known := _dictionary_stem(word, language)) != "":
             return known
     return _unknown_stem(word, language)
+
+
+def _without_particles(word: str, language: str) -> Iterator[str]:
+    """Yields what is left of a word after its first particle, after its second, and so on."""
+    particle = _PARTICLE_PATTERNS.get(language)
+    while particle is not None and (match := particle.match(word)) is not None:
+        rest = word[match.end() :]
+        if language == "ar" and word.startswith("\u0644\u0644"):  # "to the" is written without the alef of "the"
+            rest = f"\u0627{rest}"
+            yield rest
+            rest = rest[2:]
+        if len(rest) <= MAX_SHORT_WORD_CHARACTERS:
+            return
+        yield rest
+        word = rest
 
 
 def _stems_of_homographs(word: str, language: str) -> set[str]:
@@ -326,9 +349,9 @@ def _stems_of_homographs(word: str, language: str) -> set[str]:
 def _unknown_stem(word: str, language: str) -> str:
     """Returns what a language's rules leave of a word that its dictionary does not have, after the mark."""
     stemmed = fold_case_and_diacritics(word)
-    if (particles := _PARTICLES_PATTERN.get(language)) is not None:
-        while (match := particles.match(stemmed)) is not None:
-            stemmed = stemmed[match.end() :]
+    if language in _PARTICLE_PATTERNS:
+        rests = [rest for rest in _without_particles(stemmed, language) if len(rest) >= MIN_CHARACTERS_AFTER_PARTICLE]
+        stemmed = rests[-1] if rests else stemmed
     elif (ending := _ENDING_PATTERNS.get(language)) is not None:
         stemmed = ending.sub("", stemmed)
     elif (snowball := _snowball(language)) is not None:
