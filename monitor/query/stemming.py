@@ -123,6 +123,7 @@ _HOMOGRAPH_ENDING_PATTERNS = {
 # Of a word without its ending; shorter ones have too much in common with other words.
 _MIN_HOMOGRAPH_CHARACTERS = {"ru": 4, "uk": 4, "pl": 4, "cs": 4, "de": 6}
 _ENDINGS = frozenset("аяоеиыьйіїaeiouyěáéíýůąęó")
+_CZECH_NAME_PATTERN = re.compile(r"(?<=[cs]k)yj$")  # Zelenskyj, which has the endings of an adjective
 _GERMAN_GENITIVE_PATTERN = re.compile(r"(?<=..[^s])s$")  # Snowball keeps it after a vowel: Chinas
 
 
@@ -357,8 +358,10 @@ def _unknown_stem(word: str, language: str) -> str:
     elif (snowball := _snowball(language)) is not None:
         if language == "de":
             stemmed = _GERMAN_GENITIVE_PATTERN.sub("", stemmed)
+        elif language == "cs":  # the rules for Czech know its endings with their diacritics
+            stemmed = _CZECH_NAME_PATTERN.sub("ý", word.lower())
         with _snowball_lock:
-            stemmed = snowball.stemWord(stemmed)
+            stemmed = fold_case_and_diacritics(snowball.stemWord(stemmed))
     return UNKNOWN_WORD_MARK + stemmed
 
 
