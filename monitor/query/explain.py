@@ -8,12 +8,13 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
+from monitor.plural import plural
 from monitor.query.analysis import EqualToken, InflectedToken, Tokens, token_matchers
 from monitor.query.fields import NUMBER_FIELDS, TIME_FIELDS
 from monitor.query.matcher import AnalysedStory, matches
 from monitor.query.occurrences import Span, matching_positions, spans
 from monitor.query.snippets import Snippet, snippets
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word, children
+from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, WordClause, children
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +65,7 @@ def _explanation_of(node: Node, document: AnalysedStory, now: datetime) -> Expla
             return Explanation(
                 node, matched, parts=tuple(_explanation_of(child, document, now) for child in children(node))
             )
-        case Word() | Phrase() | Near():
+        case Word() | Phrase() | Near() | AtLeast():
             if matched:
                 return Explanation(node, matched=True, contexts=tuple(snippets(node, document, limit=2)))
             return Explanation(node, matched=False, reason=_words_reason(node, document))
@@ -90,11 +91,14 @@ def _range_reason(node: Range, story: Story) -> str:
     return f"the story has {rfc3339(time)}" if time else _NO_VALUE_REASON
 
 
-def _words_reason(node: Word | Phrase | Near, document: AnalysedStory) -> str:
+def _words_reason(node: WordClause, document: AnalysedStory) -> str:
     """Returns why the clause does not match: missing words, another order, or other forms; "" if no word occurs."""
     texts = document.analysed_texts(node.field)
     if isinstance(node, Near):
         return _near_reason(node, texts)
+    if isinstance(node, AtLeast):
+        places = max((len(_operand_spans(node.operand, text)) for text in texts), default=0)
+        return f"it occurs {plural(places, 'time')} in one text"
     sequence = token_matchers(node)
     missing = [
         token_matcher.value

@@ -31,7 +31,7 @@ from monitor.query.fields import (
     VALUE_FIELDS,
 )
 from monitor.query.occurrences import alternative_finders, contains_position, matching_positions, span_finder
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, WordClause
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,7 +103,7 @@ def story_predicate(node: Node) -> StoryPredicate:
             return _value_predicate(node)
         case Range():
             return _range_predicate(node)
-        case Word() | Phrase() | Near():
+        case Word() | Phrase() | Near() | AtLeast():
             return _word_clause_predicate(node)
         case _:
             assert_never(node)
@@ -141,6 +141,8 @@ def _estimated_cost(node: Node) -> int:
                 + len(sequence)
                 + 10 * any(isinstance(token_matcher, WildcardToken | FuzzyToken) for token_matcher in sequence)
             )
+        case AtLeast(operand=operand):
+            return 5 + _estimated_cost(operand)
         case Near(left, right):
             return 5 + _estimated_cost(left) + _estimated_cost(right)
         case Not(inner):
@@ -187,7 +189,7 @@ def _range_predicate(node: Range) -> StoryPredicate:
     return is_time_in_range
 
 
-def _word_clause_predicate(node: Word | Phrase | Near) -> StoryPredicate:
+def _word_clause_predicate(node: WordClause) -> StoryPredicate:
     """Returns a function that returns True if the clause occurs in one of the texts of its field."""
     field, occurs_in = node.field, text_predicate(node)
 
@@ -207,7 +209,7 @@ def _word_clause_predicate(node: Word | Phrase | Near) -> StoryPredicate:
 
 
 @lru_cache(maxsize=65536)
-def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
+def text_predicate(node: WordClause) -> Callable[[Tokens], bool]:
     """Compiles the clause to a function that takes a text's tokens; returns True if the clause occurs in the text."""
     if isinstance(node, Near):
         operands = _single_token(node.left), _single_token(node.right)
@@ -215,7 +217,7 @@ def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
             return _near_tokens_predicate(operands[0], operands[1], node.gap, ordered=node.ordered)
         finders = alternative_finders(node)
         return lambda text: any(next(find(text), None) is not None for find in finders)
-    if not getattr(node, "slop", 0):
+    if isinstance(node, Word) or (isinstance(node, Phrase) and not node.slop):
         sequence = token_matchers(node)
         if all(isinstance(token_matcher, EqualToken | InflectedToken) for token_matcher in sequence):
             return _adjacent_tokens_predicate(sequence)

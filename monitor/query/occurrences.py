@@ -29,7 +29,7 @@ from monitor.query.analysis import (
     WildcardToken,
     token_matchers,
 )
-from monitor.query.syntax import Near, Node, Or, Phrase, Word
+from monitor.query.syntax import AtLeast, Near, Node, Or, Phrase, Word, WordClause
 
 Occurrence: TypeAlias = tuple[int, int]  # positions of the first and last of consecutive matching tokens
 # Finds the spans one after another, because most callers need only the first one or few.
@@ -49,22 +49,25 @@ class Span:
     parts: tuple[Occurrence, ...]
 
 
-def spans(node: Word | Phrase | Near, text: Tokens) -> list[Span]:
+def spans(node: WordClause, text: Tokens) -> list[Span]:
     """Returns the spans in which the clause occurs in the text; empty if it does not occur."""
     return list(span_finder(node)(text))
 
 
-def first_spans(node: Word | Phrase | Near, text: Tokens, limit: int) -> list[Span]:
+def first_spans(node: WordClause, text: Tokens, limit: int) -> list[Span]:
     """Returns the first ``limit`` spans of each alternative of a clause, see `alternative_finders`."""
     return [span for find in alternative_finders(node) for span in islice(find(text), limit)]
 
 
 @lru_cache(maxsize=65536)
-def span_finder(node: Word | Phrase | Near) -> SpanFinder:
+def span_finder(node: WordClause) -> SpanFinder:
     """Compiles the clause to a function that takes a text's tokens; yields the spans in which the clause occurs."""
     if isinstance(node, Near):
         finders = alternative_finders(node)
         return lambda text: chain.from_iterable(find(text) for find in finders)
+    if isinstance(node, AtLeast):
+        finders = alternative_finders(node.operand)
+        return lambda text: _spans_if_frequent(text, finders, node.count)
     if isinstance(node, Phrase) and node.slop:
         return lambda text: _sloppy_spans(text, token_matchers(node), node.slop)
     return lambda text: _adjacent_spans(text, token_matchers(node))
@@ -86,7 +89,7 @@ def alternative_finders(node: Node) -> list[SpanFinder]:
             if single_tokens:
                 finders.insert(0, lambda text: _spans_of_single_tokens(text, single_tokens))
             return finders
-        case Word() | Phrase():
+        case Word() | Phrase() | AtLeast():
             return [span_finder(node)]
         case _:
             raise ValueError(f"{node} is not an operand of NEAR")
@@ -129,6 +132,20 @@ def _ordered_near_finder(find_first: SpanFinder, find_second: SpanFinder, gap: i
             left = next_left
 
     return find_joined_spans
+
+
+def _spans_if_frequent(text: Tokens, finders: Sequence[SpanFinder], count: int) -> Iterator[Span]:
+    """Yields all spans of the finders if ``count`` of them share no token, else none.
+
+    Taking the span that ends first, then the next that begins after it, gives the largest number of disjoint spans.
+    """
+    found = sorted((span for find in finders for span in find(text)), key=lambda span: (span.end, span.start))
+    disjoint, last_end = 0, -1
+    for span in found:
+        if span.start > last_end:
+            disjoint, last_end = disjoint + 1, span.end
+    if disjoint >= count:
+        yield from found
 
 
 def _spans_of_single_tokens(text: Tokens, single_tokens: Sequence[TokenMatcher]) -> Iterator[Span]:

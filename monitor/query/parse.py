@@ -18,7 +18,7 @@ from monitor.query.analysis import token_matchers
 from monitor.query.fields import RANGE_FIELDS
 from monitor.query.fragments import PACKS_ONLY, Fragments
 from monitor.query.spellings import canonical_tokens
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word, at_column, is_positive, leaves
+from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Word, at_column, is_positive, leaves
 from monitor.query.syntax_errors import (
     MAX_CLAUSES,
     MAX_QUERY_NESTING,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 MAX_QUERY_CHARACTERS = 20_000
 MAX_NEAR_ALTERNATIVES = 256  # of one NEAR: combinations of its operands' phrases and orders
 MAX_FRAGMENT_LEVELS = 50  # fragments that use fragments that use fragments ...
+MAX_AT_LEAST = 20  # times of ``atleastN``; Elasticsearch gets as many copies of its operand
 MAX_GAP_WORDS = 1_000  # between the operands of NEAR; also the largest slop of a phrase
 
 
@@ -345,6 +346,14 @@ class _TreeBuilder(Transformer[Token, Node]):
             _check_near_operand(operand, str(token))
         return Near(left, right, int(gap), ordered=name == "ONEAR", column=column_of(token))
 
+    def at_least(self, token: Token, _open: Token, operand: Node, _close: Token) -> Node:
+        count = int(re.sub(r"\D", "", str(token))[:9])
+        if not 1 <= count <= MAX_AT_LEAST:
+            message = f"{token} is not between 1 and {MAX_AT_LEAST} times"
+            raise QueryError(message, column=column_of(token), hint="write atleast3(word)")
+        _check_at_least_operand(operand, str(token))
+        return AtLeast(count, operand, column=column_of(token))
+
     def all_of(self, *parts: Any) -> Node:
         return _flattened_node(And, parts)
 
@@ -373,6 +382,22 @@ def _unescaped_word(text: str) -> str:
     return unicodedata.normalize("NFC", unescaped)  # an escaped accent composes with the letter before it
 
 
+def _check_at_least_operand(node: Node, operator: str) -> None:
+    """Raises QueryError if the node cannot be the operand of ``operator``, an ATLEAST token as written."""
+    match node:
+        case Word(field="") | Phrase(field="", slop=0):
+            pass
+        case Or(nodes):
+            for child in nodes:
+                _check_at_least_operand(child, operator)
+        case Word(field=name) | Phrase(field=name) if name:
+            hint = f"write {name}:{operator}(a), with the field before it"
+            raise QueryError(f"{name}: inside {operator}(...)", column=node.column, hint=hint)
+        case _:
+            hint = "it takes words, phrases, wildcards and groups of these joined by OR"
+            raise QueryError(f"{operator} cannot count this", column=node.column, hint=hint)
+
+
 def _check_near_operand(node: Node, operator: str) -> None:
     """Raises QueryError if the node cannot be an operand of ``operator``, which is a NEAR or ONEAR as written."""
     refused = ""
@@ -388,6 +413,8 @@ def _check_near_operand(node: Node, operator: str) -> None:
         case Or(nodes):
             for child in nodes:
                 _check_near_operand(child, operator)
+        case AtLeast():
+            refused, hint = f"atleast{node.count}", "join it with AND"
         case And():
             refused, hint = "AND", "its operands are words, phrases, wildcards and groups of these joined by OR"
         case Not():

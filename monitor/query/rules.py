@@ -25,7 +25,7 @@ from monitor.query.fields import VALUE_FIELDS
 from monitor.query.matcher import AnalysedStory, StoryPredicate, story_predicate
 from monitor.query.parse import parse
 from monitor.query.snippets import best_context_line
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,6 +175,9 @@ def required_keys(node: Node) -> RequiredKeys | None:
             return RequiredKeys(keys, VALUE_FIELDS[field].frequency, is_sufficient=True)
         case Word(field=field) | Phrase(field=field):
             return _keys_of_sequence(token_matchers(node), field)
+        case AtLeast(operand=operand, field=field):
+            required = _keys_of_operand(operand, field)
+            return _as_not_sufficient(required) if required else None
         case Near(left, right, field=field):
             operands = [required for side in (left, right) if (required := _keys_of_operand(side, field))]
             return _as_not_sufficient(min(operands, key=_frequency)) if operands else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, text_predicate
 from monitor.query.occurrences import first_spans, spans
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word
+from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Word, WordClause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def best_context_line(node: Node, story: Story | AnalysedStory) -> str:
 _Mark = tuple[int, int, int]  # start and end of matching words, in characters, and hash of the clause that matches them
 
 
-def _required_word_clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
+def _required_word_clauses(node: Node, field: str) -> Iterator[WordClause]:
     """Yields the words, phrases and NEARs of the query that apply to the field and are not negated."""
     match node:
         case And(nodes) | Or(nodes):
@@ -84,15 +84,14 @@ def _required_word_clauses(node: Node, field: str) -> Iterator[Word | Phrase | N
                 yield from _required_word_clauses(child, field)
         case Not(Not(inner)):
             yield from _required_word_clauses(inner, field)
-        case Word(field=name) | Phrase(field=name) | Near(field=name) if name in {"", field}:
-            yield node
-        case Word(field="lead") | Phrase(field="lead") | Near(field="lead") if field == "text":
-            yield node
+        case Word() | Phrase() | Near() | AtLeast():
+            if node.field in {"", field} or (node.field == "lead" and field == "text"):
+                yield node
         case _:
             pass
 
 
-def _marks_of_clause(clause: Word | Phrase | Near, text: Tokens, *, limit: int | None = None) -> Iterator[_Mark]:
+def _marks_of_clause(clause: WordClause, text: Tokens, *, limit: int | None = None) -> Iterator[_Mark]:
     """Yields a mark for each occurrence in the text of the words and phrases of the clause.
 
     With ``limit`` only the first ones count, see `first_spans`.

@@ -117,7 +117,7 @@ def foreign_word_hint(word: str, rest: str = "") -> str:
 
 def _other_hint(word: str) -> str:
     if re.fullmatch(r"(?i:atleast/?\d+)|ATLEAST", word):
-        return "there is no such operator; write the word alone"
+        return "write atleast3(word), with brackets"
     if word.startswith("''") or word.endswith("''"):
         return 'write the phrase in double quotes, "..."'
     return ""
@@ -212,8 +212,8 @@ def foreign_call_hint(name: str, argument: str) -> str:
     """
     lower, content = unicodedata.normalize("NFKC", name).lower(), argument.strip()
     group = content if re.fullmatch(r'\w+|"[^"]*"', content) else f"({content})"
-    if re.fullmatch(r"(atleast|atl|min)/?\d+", lower):
-        return f"there is no such operator; write {content}"
+    if match := re.fullmatch(r"(?:atl|min)/?(\d+)", lower):
+        return f"write atleast{match[1]}({content})"
     if lower in {"allcaps", "caps", "cs", "case", "casesensitive", "exactcase"}:
         return f"write raw:{group.upper() if lower == 'allcaps' else group}"
     if lower in {"nocaps", "singular", "plural", "exact"}:

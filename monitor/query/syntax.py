@@ -81,6 +81,23 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
+class AtLeast:
+    """``count`` or more places in one text of the field where ``operand`` occurs; two places share no word.
+
+    ``operand`` is a Word, a Phrase without slop, or an Or of these, with the field "".
+    """
+
+    count: int
+    operand: Node
+    field: str = ""
+    column: int = _COLUMN_FIELD
+
+    def __str__(self) -> str:
+        text = f"atleast{self.count}({self.operand})"
+        return f"{self.field}:{text}" if self.field else text
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """Matches if the complete value of a field equals ``text``, ignoring case.
 
@@ -146,8 +163,10 @@ class Or:
         return " OR ".join(f"({node})" if isinstance(node, And) else str(node) for node in self.nodes)
 
 
-Node: TypeAlias = Word | Phrase | Near | Value | Range | Not | And | Or
-Leaf: TypeAlias = Word | Phrase | Near | Value | Range
+Node: TypeAlias = Word | Phrase | Near | AtLeast | Value | Range | Not | And | Or
+Leaf: TypeAlias = Word | Phrase | Near | AtLeast | Value | Range
+#: A clause that occurs at places of a text.
+WordClause: TypeAlias = Word | Phrase | Near | AtLeast
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -159,6 +178,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return (inner,)
         case Near(left, right):
             return left, right
+        case AtLeast(operand=operand):
+            return (operand,)
         case _:
             return ()
 
@@ -172,6 +193,8 @@ def at_column(node: Node, column: int) -> Node:
             return replace(node, node=at_column(inner, column), column=column)
         case Near(left, right):
             return replace(node, left=at_column(left, column), right=at_column(right, column), column=column)
+        case AtLeast(operand=operand):
+            return replace(node, operand=at_column(operand, column), column=column)
         case _:
             return replace(node, column=column)
 

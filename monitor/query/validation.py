@@ -10,7 +10,7 @@ from monitor.query import time_ranges
 from monitor.query.analysis import WildcardToken, token_matchers
 from monitor.query.country_codes import country_code
 from monitor.query.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, VALUE_FIELDS, WORDS_FIELDS
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word
 from monitor.query.time_ranges import Bound
 
 # Shown in the hints of error messages.
@@ -77,6 +77,8 @@ def apply_field(node: Node, name: str, column: int) -> Node:
             return replace(node, nodes=tuple(apply_field(child, name, column) for child in nodes))
         case Not(inner):
             return replace(node, node=apply_field(inner, name, column))
+        case AtLeast() if name == "raw":
+            return replace(node, operand=apply_field(node.operand, name, column))
         case Near() if name == "raw":
             left, right = apply_field(node.left, name, column), apply_field(node.right, name, column)
             return replace(node, left=left, right=right)
@@ -85,11 +87,14 @@ def apply_field(node: Node, name: str, column: int) -> Node:
             return validated_leaf(replace(node, raw=True, column=column))
         case Value() | Range():
             raise QueryError(f"{node.field}: inside {name}:", column=node.column, hint="a clause has one field")
-        case Word() | Phrase() | Near() if node.field:
+        case Word() | Phrase() | Near() | AtLeast() if node.field:
             raise QueryError(f"{node.field}: inside {name}:", column=node.column, hint="a clause has one field")
         case Near() if name not in TEXT_FIELDS:
             raise QueryError(f"NEAR inside {name}:", column=node.column, hint=f'write {name}:"the words side by side"')
-        case Near():
+        case AtLeast() if name not in TEXT_FIELDS:
+            message = f"atleast{node.count} inside {name}:"
+            raise QueryError(message, column=node.column, hint="it counts in title or text")
+        case Near() | AtLeast():
             return replace(node, field=name)
         case Word() | Phrase():
             return _value_clause(node, name, column) if name in VALUE_FIELDS else _word_clause(node, name, column)

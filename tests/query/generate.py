@@ -300,7 +300,7 @@ def _leaf(random: Random, script: str) -> str:
             words = list(unique.values())[: random.randint(2, 3)] or ["AI"]
             return f'"{" ".join(words)}"~{random.randint(0, 6)}' if _distinct(words) else "AI"
         case 15:
-            return _range(random)
+            return _range(random) if random.random() < 0.5 else _at_least(random, script)
         case 16:
             return _value(random)
         case 17:
@@ -308,6 +308,12 @@ def _leaf(random: Random, script: str) -> str:
         case _:
             scoped = f"({_near(random, script)})" if random.random() < 0.5 else _words(random, script)
             return f"{random.choice(('title', 'text', 'lead'))}:{scoped}"
+
+
+def _at_least(random: Random, script: list[str]) -> str:
+    words = " OR ".join(_words(random, script) for _ in range(random.randint(1, 2)))
+    field = random.choice(("", "", "title:", "text:", "lead:"))
+    return f"{field}atleast{random.randint(1, 4)}({words})"
 
 
 def _distinct(words: list[str]) -> bool:

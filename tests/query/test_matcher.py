@@ -243,3 +243,32 @@ def test_the_lead_is_the_first_sixty_words_of_the_text() -> None:
     chinese = replace(STORY, text="中" * 59 + "国人工")
     assert matches(parse("lead:中国"), analysed_story(chinese), NOON)
     assert not matches(parse("lead:人工"), analysed_story(chinese), NOON)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("atleast3(chip)", True),
+        ("atleast4(chip)", False),
+        ('atleast2("export control")', True),
+        ('atleast4(chip OR "export control")', True),
+        ("atleast6(chip OR export OR control)", True),
+        ('atleast2("a a")', False),
+        ('atleast1("a a")', True),
+        ("title:atleast1(chip)", False),
+        ("raw:atleast2(Chips)", False),
+        ("NOT atleast4(chip) export", True),
+    ],
+)
+def test_atleast_counts_places_that_share_no_word(query: str, expected: bool) -> None:
+    text = "Chips and chip. Export control, a chip, a a a export control"
+    story = replace(STORY, title="", text=text)
+    node = parse(query)
+    assert matches(node, analysed_story(story), NOON) is expected
+    assert parse(str(node)) == node
+    assert bool(snippets(node, story)) or not expected
+
+
+def test_explain_tells_how_often_a_counted_word_occurs() -> None:
+    story = replace(STORY, title="", text="chip and chips")
+    assert explain(parse("atleast3(chip)"), story, now=NOON).reason == "it occurs 2 times in one text"

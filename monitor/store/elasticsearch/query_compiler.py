@@ -20,7 +20,7 @@ from monitor.query.analysis import (
     token_matchers,
 )
 from monitor.query.fields import NUMBER_FIELDS
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, WordClause
 from monitor.store.elasticsearch.index_fields import INDEX_FIELDS, ONE_FORM_FIELDS
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def compile(node: Node, now: datetime) -> Json:  # noqa: A001  same name in both
             return {"term": {f"{index_field}.value": {"value": folding.fold_case(text)}}}
         case Range():
             return _range(node, now)
-        case Word() | Phrase() | Near():
+        case Word() | Phrase() | Near() | AtLeast():
             queries = [_text_query(node, field) for field in INDEX_FIELDS[node.field]]
             return queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries, "tie_breaker": 0.3}}
         case _:
@@ -86,7 +86,12 @@ def _range(node: Range, now: datetime) -> Json:
 # ---- words
 
 
-def _text_query(node: Word | Phrase | Near, field: str) -> Json:
+def _text_query(node: WordClause, field: str) -> Json:
+    if isinstance(node, AtLeast):
+        place = _any_of(_alternatives(node.operand, field))
+        places = [_distinguished(place, number, field) for number in range(node.count)]
+        rule = {"all_of": {"ordered": True, "intervals": places}, **_boost(field)}
+        return {"intervals": {_sub_field(field, Form.EXACT): rule}}
     if isinstance(node, Near):
         return {"intervals": {_sub_field(field, Form.EXACT): {**_any_of(_alternatives(node, field)), **_boost(field)}}}
     matches = token_matchers(node)
@@ -167,6 +172,13 @@ def _followed(first: Json, second: Json, gap: int, field: str) -> Json:
         absent = {"match": {"query": ABSENT_WORD, "analyzer": "keyword", "use_field": _sub_field(field, Form.EXACT)}}
         second = {"all_of": {**second["all_of"], "filter": {"not_overlapping": absent}}}
     return {"all_of": {"ordered": True, "max_gaps": gap, "intervals": [first, second]}}
+
+
+def _distinguished(rule: Json, number: int, field: str) -> Json:
+    """Returns the rule with a filter that always holds and differs by ``number``; see `_followed`."""
+    word = ABSENT_WORD * (number + 1)
+    absent = {"match": {"query": word, "analyzer": "keyword", "use_field": _sub_field(field, Form.EXACT)}}
+    return {"any_of": {"intervals": [rule], "filter": {"not_overlapping": absent}}}
 
 
 def _adjacent(matches: tuple[TokenMatcher, ...], field: str) -> Json:

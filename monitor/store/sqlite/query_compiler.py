@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 from monitor.query import time_ranges
 from monitor.query.analysis import Form, TokenMatcher, WildcardToken, token_matchers
 from monitor.query.fields import NUMBER_FIELDS
-from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
+from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
 from monitor.store.microseconds import maybe_micros
 from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS
 
@@ -188,6 +188,9 @@ class _Compiler:
                 return self._leaf(node)
             case Near():
                 return self._near(node)
+            case AtLeast():
+                clause = self.clause(_with_field(node.operand, node.field))
+                return clause if isinstance(clause, _MatchNone) else _verified_in(node.field, clause)
             case _:
                 assert_never(node)
 
@@ -332,7 +335,7 @@ class _Compiler:
         clause = self._and([self.clause(_with_field(operand, near.field)) for operand in (near.left, near.right)])
         if isinstance(clause, _MatchNone):
             return clause
-        return replace(clause, verification=max(clause.verification, _positional_verification(near.field)))
+        return _verified_in(near.field, clause)
 
     def _pair(self, near: Near, left: AdjacentTokens, right: AdjacentTokens) -> _IndexClause:
         """Returns FTS5's own NEAR, which has no order and lets two phrases share tokens that they have in common."""
@@ -449,6 +452,11 @@ def _join_columns(
     parameters = tuple(value for clause in clauses for value in clause.parameters)
     verification = max(verification, *(clause.verification for clause in clauses))
     return _ColumnClause(f"({where})", parameters, Verification.TEXT if verification else verification)
+
+
+def _verified_in(field: str, clause: _IndexClause | _ColumnClause | _MatchAll) -> _Clause:
+    """Returns a clause that finds more than it should, with the verification that decides."""
+    return replace(clause, verification=max(clause.verification, _positional_verification(field)))
 
 
 def _positional_verification(field: str) -> Verification:
