@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from monitor.models import DIRECTION_MARK_DELETIONS
 from monitor.query import folding
 from monitor.query.fields import WORDS_FIELDS
+from monitor.query.scripts import DISTINGUISHED_LANGUAGES
 from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, word_boundaries, words_of
-from monitor.query.stemming import DISTINGUISHED_LANGUAGES, stem, stems_of_query_word
+from monitor.query.stemming import stem, stems_of_query_word
 
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word

@@ -153,7 +153,7 @@ def main(arguments: list[str]) -> None:
     if arguments:
         _write_trie(Path(arguments[0]), arguments[1])
     else:
-        from monitor.query.stemming import DICTIONARY_LANGUAGES
+        from monitor.query.scripts import DICTIONARY_LANGUAGES
 
         convert(DICTIONARY_LANGUAGES)
 

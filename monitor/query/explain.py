@@ -97,8 +97,8 @@ def _words_reason(node: WordClause, document: AnalysedStory) -> str:
     if isinstance(node, Near):
         return _near_reason(node, texts)
     if isinstance(node, AtLeast):
-        places = max((len(_operand_spans(node.operand, text)) for text in texts), default=0)
-        return f"it occurs {plural(places, 'time')} in one text"
+        times = max((len(_operand_spans(node.operand, text)) for text in texts), default=0)
+        return f"it occurs {plural(times, 'time')} in one text"
     sequence = token_matchers(node)
     missing = [
         token_matcher.value

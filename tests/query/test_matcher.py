@@ -260,7 +260,7 @@ def test_the_lead_is_the_first_sixty_words_of_the_text() -> None:
         ("NOT atleast4(chip) export", True),
     ],
 )
-def test_atleast_counts_places_that_share_no_word(query: str, expected: bool) -> None:
+def test_atleast_counts_occurrences_that_share_no_word(query: str, expected: bool) -> None:
     text = "Chips and chip. Export control, a chip, a a a export control"
     story = replace(STORY, title="", text=text)
     node = parse(query)

@@ -15,7 +15,8 @@ from monitor.errors import MonitorError
 from monitor.query import dictionaries
 from monitor.query.analysis import Form, InflectedToken, analysed_tokens, token_matchers
 from monitor.query.occurrences import matching_positions, spans
-from monitor.query.stemming import STEMMED_LANGUAGES, stems_of_query_word
+from monitor.query.scripts import STEMMED_LANGUAGES
+from monitor.query.stemming import stems_of_query_word
 from monitor.query.syntax import Phrase, Word
 
 if TYPE_CHECKING:

@@ -88,10 +88,10 @@ def _range(node: Range, now: datetime) -> Json:
 
 def _text_query(node: WordClause, field: str) -> Json:
     if isinstance(node, AtLeast):
-        place = _any_of(_alternatives(node.operand, field))
-        places = [_distinguished(place, number, field) for number in range(node.count)]
-        rule = {"all_of": {"ordered": True, "intervals": places}, **_boost(field)}
-        return {"intervals": {_sub_field(field, Form.EXACT): rule}}
+        rule = _any_of(_alternatives(node.operand, field))
+        copies = [_distinguished(rule, number, field) for number in range(node.count)]
+        ordered = {"all_of": {"ordered": True, "intervals": copies}, **_boost(field)}
+        return {"intervals": {_sub_field(field, Form.EXACT): ordered}}
     if isinstance(node, Near):
         return {"intervals": {_sub_field(field, Form.EXACT): {**_any_of(_alternatives(node, field)), **_boost(field)}}}
     matches = token_matchers(node)
