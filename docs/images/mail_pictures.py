@@ -17,11 +17,13 @@ from playwright.sync_api import Browser, sync_playwright
 from monitor.config import Alert, Config, MailSettings, Outlet
 from monitor.mail import compose
 from monitor.models import Notification, Story
+from monitor.notify.channel import Message
 from monitor.rendering.browser import find_chromium
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 DIRECTORY = Path(__file__).parent
 WIDTHS = (390, 1000)  # pixels
+TO = ("desk@example.org",)
 DARK_LANGUAGES = ("en", "ar")  # that are also shown on a dark screen, the narrow one
 
 
@@ -97,50 +99,64 @@ SAMPLES = (
 
 def mail_html(sample: Sample) -> str:
     """Returns the HTML of a mail with a story in the sample's language and its near-duplicate in another."""
-    stories = [
-        _story(sample, sample.outlet, sample.title, sample.text, sample.language, number=0),
-        _story(sample, sample.other_outlet, sample.other_title, sample.text, None, number=1),
-    ]
-    alert = Alert(name="chips", query=sample.query, to=("desk@example.org",), timezone="Asia/Jerusalem")
+    alert = Alert(name="chips", query=sample.query, to=TO, timezone="Asia/Jerusalem")
+    return _html({alert: _stories(sample, cluster=0)})
+
+
+def digest_html() -> str:
+    """Returns the HTML of a digest of two alerts with the stories of all samples."""
+    common = {"to": TO, "timezone": "Asia/Jerusalem", "deliver": "daily 09:00"}
+    chips = Alert(name="chips", query=" OR ".join(sample.query for sample in SAMPLES), max_entries=4, **common)
+    parliament = Alert(name="parliament", query="parliament OR парламент", **common)
+    stories = [_stories(sample, cluster=number) for number, sample in enumerate(SAMPLES)]
+    return _html({chips: [story for pair in stories for story in pair], parliament: stories[0] + stories[1]})
+
+
+def _html(stories_by_alert: dict[Alert, list[Story]]) -> str:
     config = Config(
         mail=MailSettings(sender="monitor@example.org"),
-        outlets=tuple(Outlet(name=name, url="https://courier.example/") for name in sample[2:4]),
-        alerts=(alert,),
+        outlets=tuple(
+            Outlet(name=name, url="https://courier.example/")
+            for name in {name for each in SAMPLES for name in each[2:4]}
+        ),
+        alerts=tuple(stories_by_alert),
     )
     notifications = [
         Notification(
-            alert=alert.name,
-            story=story.id,
-            version=1,
-            channel="email",
-            targets=alert.to,
-            due_at=NOW,
-            created_at=NOW,
+            alert=alert.name, story=story.id, version=1, channel="email", targets=TO, due_at=NOW, created_at=NOW
         )
+        for alert, stories in stories_by_alert.items()
         for story in stories
     ]
-    raw = compose.alert_mail(
-        config, "<1@example.org>", notifications, {story.id: story for story in stories}, {}, at=NOW
-    )
+    stories = {story.id: story for matching in stories_by_alert.values() for story in matching}
+    raw = compose.alert_mail(config, Message.alone("<1@example.org>", notifications), stories, {}, at=NOW)
     body = message_from_bytes(raw, policy=policy.default).get_body(("html",))
     assert body is not None
     return str(body.get_content())
 
 
-def _story(sample: Sample, outlet: str, title: str, text: str, language: str | None, *, number: int) -> Story:
+def _stories(sample: Sample, *, cluster: int) -> list[Story]:
+    """Returns the sample's story and its near-duplicate."""
+    return [
+        _story(sample, sample.outlet, sample.title, sample.language, cluster=cluster, number=0),
+        _story(sample, sample.other_outlet, sample.other_title, None, cluster=cluster, number=1),
+    ]
+
+
+def _story(sample: Sample, outlet: str, title: str, language: str | None, *, cluster: int, number: int) -> Story:
     return Story(
-        id=str(number) * 32,
-        url=f"https://courier.example/{number}",
+        id=f"{cluster}-{number}",
+        url=f"https://courier.example/{cluster}/{number}",
         outlet=outlet,
         title=title,
-        text=text,
+        text=sample.text,
         authors=(sample.author,),
         published_at=NOW - timedelta(hours=2 + number, minutes=20),
         first_seen_at=NOW,
         fetched_at=NOW,
         updated_at=NOW,
         language=language,
-        cluster="0" * 32,
+        cluster=f"{cluster}-0",
         flags=("paywall",),
     )
 
@@ -163,6 +179,8 @@ def main() -> None:
                 take_picture(browser, html, sample.language, width=width)
             if sample.language in DARK_LANGUAGES:
                 take_picture(browser, html, f"{sample.language}-dark", width=WIDTHS[0], is_dark=True)
+        for width in WIDTHS:
+            take_picture(browser, digest_html(), "digest", width=width)
         browser.close()
 
 

@@ -183,7 +183,7 @@ def _alert_json(
     alert_hits = [hit for hit in hits if hit.alert == name]
     unsent = [notification for notification in waiting if notification.alert == name]
     return {
-        **alert.model_dump(include={"name", "query", "to", "deliver", "timezone"}),
+        **alert.model_dump(include={"name", "query", "to", "deliver", "timezone", "digest", "max_entries"}),
         "targets": _described_targets(alert.targets_by_channel),
         "hits_7d": len(alert_hits),
         "last_hit_at": rfc3339(max(hit.matched_at for hit in alert_hits)) if alert_hits else None,

@@ -60,6 +60,7 @@ def _config_warnings(context: CommandContext) -> list[str]:
     from monitor.config.load import secret_files
     from monitor.config.warnings import (
         access_warnings,
+        alert_warnings,
         callback_warnings,
         readable_secret_warnings,
         slow_pattern_warnings,
@@ -73,6 +74,7 @@ def _config_warnings(context: CommandContext) -> list[str]:
         *callback_warnings(config),
         *access_warnings(config),
         *slow_pattern_warnings(config),
+        *alert_warnings(config),
         *readable_secret_warnings(files),
         *lint_config(config),
     ]

@@ -56,6 +56,8 @@ ANY_HOST = "any"  # value of an outlet's ``hosts``, which is no host name
 
 Render: TypeAlias = Literal["none", "splash", "playwright", "auto"]
 
+DigestKind: TypeAlias = Literal["combined", "separate"]
+
 # Types of lists; the file may also have a single value instead of a list with one item.
 HostNames: TypeAlias = Annotated[tuple[HostName, ...], BeforeValidator(as_one_item_list)]
 WebUrls: TypeAlias = Annotated[tuple[WebUrl, ...], BeforeValidator(as_one_item_list)]
@@ -150,6 +152,8 @@ class Alert(FrozenModel):
     to: Annotated[MailAddresses, Field(min_length=1)]
     deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
+    digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
+    max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
 
     @property
     def targets_by_channel(self) -> dict[str, tuple[str, ...]]:

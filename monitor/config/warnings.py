@@ -66,6 +66,15 @@ def slow_pattern_warnings(config: Config) -> list[str]:
     ]
 
 
+def alert_warnings(config: Config) -> list[str]:
+    """Returns a warning for each key of an alert that has no effect beside the alert's other keys."""
+    return [
+        f"alerts.{alert.name}: max_entries has no effect with digest: separate, whose mails show all events"
+        for alert in config.alerts
+        if alert.digest == "separate" and "max_entries" in alert.model_fields_set
+    ]
+
+
 def expired_cookies_message(outlet: Outlet) -> str:
     """Returns a message about the outlet's cookies that have expired and are not sent; empty if none has."""
     expired = [cookie for cookie in outlet.cookies if cookie.expires_at is not None and cookie.expires_at <= now()]

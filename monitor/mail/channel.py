@@ -45,7 +45,7 @@ class EmailChannel:
     def compose(
         self, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
     ) -> bytes:
-        return compose.alert_mail(self._config, message.id, message.notifications, stories, hits, at=at)
+        return compose.alert_mail(self._config, message, stories, hits, at=at)
 
     @staticmethod
     def describe(target: str) -> str:

@@ -9,8 +9,8 @@ import unicodedata
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from monitor.mail.digest import digest_of
 from monitor.mail.direction import isolated_pieces, isolated_query
-from monitor.mail.entries import mail_entry
 from monitor.mail.html import html_body
 from monitor.mail.mime import (
     MAX_SUBJECT_CHARACTERS,
@@ -22,68 +22,91 @@ from monitor.mail.mime import (
 )
 from monitor.mail.plain_text import plain_text_body
 from monitor.notify import delivery_times
-from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
-from monitor.query import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from monitor.config import Alert, Config
-    from monitor.mail.entries import MailEntry
-    from monitor.models import Hit, Notification, Story
+    from monitor.config import Config
+    from monitor.mail.digest import Digest, Section
+    from monitor.models import Hit, Story
+    from monitor.notify.channel import Message
+
+MAX_NAMED_ALERTS = 3  # in a subject
+DIGEST_LIST_LABEL = "digest"  # List-Id of mails about several alerts
 
 
 def alert_mail(
-    config: Config,
-    message_id: str,
-    notifications: Sequence[Notification],
-    stories: Mapping[str, Story],
-    hits: Mapping[str, Hit],
-    *,
-    at: datetime,
+    config: Config, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
 ) -> bytes:
-    """Returns the mail about an alert's notifications, as bytes for SMTP.
+    """Returns the mail with a message's notifications, as bytes for SMTP.
 
     ``stories`` and ``hits`` are keyed by story id; a hit describes a story that is no longer stored.
     """
-    name = notifications[0].alert
-    alert = next((alert for alert in config.alerts if alert.name == name), None)
-    zone = ZoneInfo(alert.timezone) if alert else ZoneInfo("UTC")
-    node = parse(alert.query, fragments=config.fragments) if alert else None
-    outlets = frozenset(outlet.name for outlet in config.outlets)
-    entries = [
-        mail_entry(cluster, stories, hits, node, zone, outlets=outlets)
-        for cluster in group_by_cluster(notifications, stories)
-    ]
-    message = mail_with_headers(
-        config, message_id, notifications[0].targets, _alert_subject(name, alert, entries, at.astimezone(zone)), at
-    )
-    domain = bare_address(config.mail.sender).rpartition("@")[2]
-    message["List-Id"] = f"{_ascii_phrase(name)} <{_list_id_label(name)}.media-monitor.{domain}>"
-    (shown_name,) = isolated_pieces((one_line(name),))
-    query = f": {isolated_query(one_line(alert.query))}" if alert else ", no longer configured"
-    reason = f"Alert {shown_name}{query}"
-    snooze = f"To hold this alert's mail: media-monitor alerts snooze {shlex.quote(one_line(name))} 2d"
-    message.set_content(plain_text_body(entries, reason, snooze))
-    message.add_alternative(html_body(entries, reason, snooze), subtype="html")
-    return smtp_bytes(message)
+    digest = digest_of(config, message, stories, hits, at=at)
+    mail = mail_with_headers(config, message.id, message.targets, _subject(digest, at), at)
+    mail["List-Id"] = _list_id(digest, domain=bare_address(config.mail.sender).rpartition("@")[2])
+    foot = [*(_reason(section) for section in digest.sections), _snooze_hint(digest)]
+    mail.set_content(plain_text_body(digest, foot))
+    mail.add_alternative(html_body(digest, foot), subtype="html")
+    return smtp_bytes(mail)
 
 
-def _alert_subject(name: str, alert: Alert | None, entries: Sequence[MailEntry], local: datetime) -> str:
-    (name,) = isolated_pieces((one_line(name),))
-    first_title = one_line(entries[0].title.text)
-    every = delivery_times.parse_schedule(alert.deliver).frequency if alert else "instant"
-    digest = "" if every == "instant" else f"{every} digest, {local.day} {local:%b}: "
-    if len(entries) == 1:
-        title, outlet = isolated_pieces((first_title, one_line(entries[0].details[0])))
-        return f"[{name}] {digest}{title} - {outlet}"
-    more = f"and {len(entries) - 1} more"
-    start = f"[{name}] {digest}{plural(len(entries), 'story', 'stories')}:"
+def _subject(digest: Digest, at: datetime) -> str:
+    """Returns the subject: the alerts, the period of a digest, how many events, and the strongest one's title."""
+    strongest = digest.strongest
+    start = f"[{_shown_names(digest)}] {_period(digest, at)}"
+    first_title = one_line(strongest.title.text)
+    if digest.event_count == 1:
+        title, outlet = isolated_pieces((first_title, one_line(strongest.details[0])))
+        return f"{start}{title} - {outlet}"
+    more = f"and {digest.event_count - 1} more"
+    start += f"{plural(digest.event_count, 'story', 'stories')}:"
     title_length = MAX_SUBJECT_CHARACTERS - len(f"{start}     {more}")
     (title,) = isolated_pieces((truncated(first_title, max(title_length, 20)),))
     return f"{start} {title} {more}"
+
+
+def _shown_names(digest: Digest) -> str:
+    """Returns the names of the alerts, or of the first ones and the number of the others."""
+    names = isolated_pieces(one_line(section.name) for section in digest.sections)
+    if len(names) <= MAX_NAMED_ALERTS:
+        return ", ".join(names)
+    return f"{', '.join(names[: MAX_NAMED_ALERTS - 1])} and {len(names) - MAX_NAMED_ALERTS + 1} more"
+
+
+def _period(digest: Digest, at: datetime) -> str:
+    """Returns the words in the subject of a digest: its frequency, if all alerts have the same, and the local date."""
+    alerts = [section.alert for section in digest.sections if section.alert]
+    frequencies = {delivery_times.parse_schedule(alert.deliver).frequency for alert in alerts}
+    if not frequencies or "instant" in frequencies:
+        return ""
+    local = at.astimezone(ZoneInfo(alerts[0].timezone))
+    every = f"{frequencies.pop()} " if len(frequencies) == 1 else ""
+    return f"{every}digest, {local.day} {local:%b}: "
+
+
+def _list_id(digest: Digest, *, domain: str) -> str:
+    if len(digest.sections) > 1:
+        return f"alerts <{DIGEST_LIST_LABEL}.media-monitor.{domain}>"
+    name = digest.sections[0].name
+    return f"{_ascii_phrase(name)} <{_list_id_label(name)}.media-monitor.{domain}>"
+
+
+def _reason(section: Section) -> str:
+    """Returns the line at the end of a mail that says which alert with which query it is for."""
+    (name,) = isolated_pieces((one_line(section.name),))
+    if section.alert is None:
+        return f"Alert {name}, no longer configured"
+    return f"Alert {name}: {isolated_query(one_line(section.alert.query))}"
+
+
+def _snooze_hint(digest: Digest) -> str:
+    if len(digest.sections) > 1:
+        return "To hold an alert's mail: media-monitor alerts snooze NAME 2d"
+    name = shlex.quote(one_line(digest.sections[0].name))
+    return f"To hold this alert's mail: media-monitor alerts snooze {name} 2d"
 
 
 def _ascii_phrase(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The entries of an alert mail: what it shows of each cluster of stories."""
+"""The entries of an alert mail: what it shows of each event."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.mail.direction import Direction, direction_of
+from monitor.mail.languages import language_name
 from monitor.mail.mime import one_line, truncated
+from monitor.query.match_strength import positive_clause_count
 from monitor.query.snippets import Snippet, highlighted_field, snippets
 from monitor.urls import publisher_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from monitor.models import Hit, Notification, Story
+    from monitor.mail.events import Event
+    from monitor.models import Hit, Story
     from monitor.query import Node
 
 MAX_OTHER_TITLE_CHARACTERS = 200  # of a near-duplicate, below the story that is shown
@@ -32,13 +35,14 @@ class OtherStory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailEntry:
-    """The part of an alert mail about one cluster: one story, and links to its near-duplicates at other outlets."""
+    """The part of an alert mail about one event: one story, and links to its near-duplicates at other outlets."""
 
     title: Snippet
     url: str
-    details: tuple[str, ...]  # texts for the line below the title: outlet, time, authors, flags
+    details: tuple[str, ...]  # texts for the line below the title: outlet, time, language, authors, flags
     contexts: tuple[Snippet, ...]  # excerpts with the matching words marked
     others: tuple[OtherStory, ...]  # the near-duplicates at other outlets
+    matched: tuple[str, ...] = ()  # the clauses of the query that match, if the query has several
     language: str | None = None  # ISO 639, of title and excerpts
 
     @property
@@ -47,34 +51,30 @@ class MailEntry:
         return direction_of(" ".join((self.title.text, *(each.text for each in self.contexts))), self.language)
 
 
-def mail_entry(
-    cluster: Sequence[Notification],
-    stories: Mapping[str, Story],
-    hits: Mapping[str, Hit],
-    node: Node | None,
-    zone: ZoneInfo,
-    *,
-    outlets: Collection[str],
-) -> MailEntry:
-    """Returns the entry of a cluster; ``outlets`` are the names of the configured outlets."""
-    available = [stories[notification.story] for notification in cluster if notification.story in stories]
-    if not available:
-        return _entry_of_deleted_story(cluster[0], hits.get(cluster[0].story), zone, outlets)
-    story = next((story for story in available if story.cluster == story.id), available[0])
-    others = {
-        other.id: OtherStory(outlet=_publisher_name(other, outlets), title=_title_beside(other, story), url=other.url)
-        for other in available
-        if other.id != story.id
-    }
-    version = max(notification.version for notification in cluster if notification.story == story.id)
+def mail_entry(event: Event, node: Node | None, zone: ZoneInfo, *, outlets: Collection[str]) -> MailEntry:
+    """Returns the entry of an event for the alert with the query ``node``; None if that is no longer configured.
+
+    ``outlets`` are the names of the configured outlets.
+    """
+    if event.document is None:
+        return _entry_of_deleted_story(event, zone, outlets)
+    document, story = event.document, event.document.story
+    others = tuple(
+        OtherStory(outlet=_publisher_name(other, outlets), title=_title_beside(other, story), url=other.url)
+        for other in event.others
+    )
+    version = max((each.version for each in event.notifications if each.story == story.id), default=1)
+    contexts = snippets(node, document, limit=4) if node else []
+    has_several_clauses = node is not None and positive_clause_count(node) > 1
     return MailEntry(
-        title=highlighted_field(node, story, "title")
+        title=highlighted_field(node, document, "title")
         if node and story.title
         else _snippet_without_marks(story.title or story.url),
         url=story.url,
         details=(_publisher_name(story, outlets), *_entry_details(story, zone, corrected=version > 1)),
-        contexts=tuple(each for each in snippets(node, story, limit=4) if each.field != "title")[:3] if node else (),
-        others=tuple(others.values()),
+        contexts=tuple(each for each in contexts if each.field != "title")[:3],
+        others=others,
+        matched=tuple(one_line(str(clause)) for clause in event.match.clauses) if has_several_clauses else (),
         language=story.language,
     )
 
@@ -90,6 +90,8 @@ def _entry_details(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str
     details = [local_time_text(story.published_at or story.first_seen_at, zone)]
     if story.published_at is None:
         details[0] = f"first seen {details[0]}"
+    if story.language:
+        details.append(language_name(story.language))
     if story.authors:
         details.append("by " + ", ".join(story.authors[:3]))
     if corrected:
@@ -110,12 +112,11 @@ def _publisher_name(story: Story | Hit, outlets: Collection[str]) -> str:
     return name if is_plain else f"{name} ({one_line(site)})"
 
 
-def _entry_of_deleted_story(
-    notification: Notification, hit: Hit | None, zone: ZoneInfo, outlets: Collection[str]
-) -> MailEntry:
+def _entry_of_deleted_story(event: Event, zone: ZoneInfo, outlets: Collection[str]) -> MailEntry:
     """Returns the entry of a story that was removed from the store, made from its hit, or from its id without a hit."""
+    hit = event.hit
     if hit is None:
-        title = _snippet_without_marks(f"story {notification.story}")
+        title = _snippet_without_marks(f"story {event.notifications[0].story}")
         return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
     details = (
         _publisher_name(hit, outlets),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from monitor.mail.digest import MAX_REPEATED_TITLES
 from monitor.mail.direction import direction_of
 from monitor.mail.entries import http_url_or_empty
 from monitor.mail.mime import one_line
@@ -16,6 +17,7 @@ from monitor.mail.mime import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from monitor.mail.digest import Digest, Section
     from monitor.mail.entries import MailEntry, OtherStory
     from monitor.query.snippets import Snippet
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 _CSS_BY_PART: Final = {
     "body": "font:16px/1.5 system-ui,Roboto,'Noto Sans',sans-serif;background:#fff;color:#1a1a1a;max-width:42em;"
     "margin-block:0;margin-inline:auto;padding:1em;overflow-wrap:anywhere",
+    "section": "font-size:20px;line-height:1.3;border-block-end:1px solid #d0d4d9;margin-block:1.8em 0;margin-inline:0;"
+    "padding-block-end:.2em",
+    "contents": "margin-block:.3em;margin-inline:0;padding-inline-start:1.2em",
     "title": "font-size:18px;line-height:1.3;margin-block:1.4em .1em;margin-inline:0;text-align:start",
     "meta": "color:#5f6368;font-size:14px;margin-block:0 .5em;margin-inline:0;text-align:start",
     "quote": "margin-block:.5em;margin-inline:0;padding-inline-start:.8em;border-inline-start:3px solid #d0d4d9;"
@@ -42,26 +47,63 @@ _HEAD: Final = """\
 @media (prefers-color-scheme:dark){
 .body{background:#17191c!important;color:#e3e5e8!important}
 .meta,.foot{color:#a3a8ae!important}
-.quote,.foot{border-color:#474c52!important}
+.quote,.foot,.section{border-color:#474c52!important}
 .link{color:#8ab4f8!important}
 .mark{background:#7a5c00!important;color:#fff!important}
 }
 </style>"""
 
 
-def html_body(entries: Sequence[MailEntry], reason: str, snooze: str) -> str:
-    """Returns the HTML of a mail, an English document whose entries have the language of their stories."""
-    body = "\n".join(map(_entry_html, entries))
-    foot = f"<p {_style('foot')}>{escape(reason)}<br>{_isolated(snooze)}</p>"
+def html_body(digest: Digest, foot: Sequence[str]) -> str:
+    """Returns the HTML of a mail, an English document whose entries have the language of their stories.
+
+    A single event needs neither a table of contents nor headings.
+    """
+    is_single = digest.event_count == 1
+    parts = [] if is_single else [_contents_html(digest)]
+    for number, section in enumerate(digest.sections):
+        if not is_single and len(digest.sections) > 1:
+            heading = f"{_isolated(one_line(section.name))}: {escape(section.counts)}"
+            parts.append(f'<h1 id="alert-{number}" {_style("section")}>{heading}</h1>')
+        parts += map(_entry_html, section.entries)
+        if not is_single:
+            parts += _section_end_html(section)
+    body, end = "\n".join(parts), "<br>".join(map(_isolated, foot))
     return (
         f'<!doctype html>\n<html lang="en" dir="ltr"><head>{_HEAD}</head>\n'
-        f"<body {_style('body')}>\n{body}\n{foot}\n</body></html>\n"
+        f"<body {_style('body')}>\n{body}\n<p {_style('foot')}>{end}</p>\n</body></html>\n"
     )
+
+
+def _contents_html(digest: Digest) -> str:
+    """Returns the counts: of the mail, and of each alert, with a link to its section, if there are several."""
+    if len(digest.sections) == 1:
+        return f"<p {_style('meta')}>{escape(digest.counts)}</p>"
+    items = []
+    for number, section in enumerate(digest.sections):
+        link = f'<a href="#alert-{number}" {_style("link")}>{_isolated(one_line(section.name))}</a>'
+        items.append(f"<li>{link}: {escape(', '.join(filter(None, (section.counts, section.note))))}</li>")
+    return f"<p {_style('meta')}>{escape(digest.counts)}</p>\n<ul {_style('contents')}>{''.join(items)}</ul>"
+
+
+def _section_end_html(section: Section) -> list[str]:
+    """Returns the titles that a section above shows, and the command that lists what the mail does not show."""
+    lines = [
+        f"<p {_style('meta')}>Above, under {_isolated(one_line(each.alert))}: {_isolated(each.title)}</p>"
+        for each in section.repeated[:MAX_REPEATED_TITLES]
+    ]
+    if section.rest:
+        command = f"<code><bdi>{escape(section.rest.command)}</bdi></code>"
+        lines.append(f"<p {_style('meta')}>{escape(section.rest.text)}<br>{command}</p>")
+    return lines
 
 
 def _entry_html(entry: MailEntry) -> str:
     title = html_link(entry.url, _marked_html(entry.title))
     lines = [f"<h2 {_style('title')}>{title}</h2>", f"<p {_style('meta')}>{_joined(entry.details)}</p>"]
+    if entry.matched:
+        clauses = "; ".join(f'<bdi dir="ltr">{escape(clause)}</bdi>' for clause in entry.matched)
+        lines.append(f"<p {_style('meta')}>{_isolated('Matched:')} {clauses}</p>")
     lines += [f"<p {_style('quote')}>{_marked_html(context)}</p>" for context in entry.contexts]
     if entry.others:
         others = "; ".join(map(_other_html, entry.others))

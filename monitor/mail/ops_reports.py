@@ -31,14 +31,15 @@ def refused_targets_mail(
 
     ``replies`` has a (target as its channel shows it, reply of its server) pair for each refused target.
     """
-    name, channel = one_line(message.alert), one_line(message.channel)
+    name, channel = one_line(", ".join(message.alerts)), one_line(message.channel)
+    alert = "alert" if len(message.alerts) == 1 else "alerts"
     if channel == CHANNEL_NAME:
-        subject = f"[media-monitor] mail of alert {name} is refused"
-        text = [f"The mail server refuses a mail of the alert {name}.", ""]
+        subject = f"[media-monitor] mail of {alert} {name} is refused"
+        text = [f"The mail server refuses a mail of the {alert} {name}.", ""]
         correction = "Correct the address"
     else:
-        subject = f"[media-monitor] message of alert {name} by {channel} is refused"
-        text = [f"The channel {channel} refuses a message of the alert {name}.", ""]
+        subject = f"[media-monitor] message of {alert} {name} by {channel} is refused"
+        text = [f"The channel {channel} refuses a message of the {alert} {name}.", ""]
         correction = f"Correct the target of the channel {channel}"
     text += [f"  {one_line(target)}: {one_line(reply)}" for target, reply in replies]
     text += ["", "It stays in the outbox and is tried again once a day. Its stories:", ""]

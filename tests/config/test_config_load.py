@@ -182,6 +182,8 @@ BROKEN = {
     ),
     "weekday": (ALERT + "x\n    deliver: weekly 07:00\n", "monitor.yaml:5: alerts[0].deliver: weekly needs a day"),
     "time zone": (ALERT + "x\n    timezone: Mars/Base\n", "monitor.yaml:5: alerts[0].timezone: "),
+    "digest": (ALERT + "x\n    digest: none\n", "monitor.yaml:5: alerts[0].digest: "),
+    "entries": (ALERT + "x\n    max_entries: 0\n", "monitor.yaml:5: alerts[0].max_entries: "),
     "mail scheme": ("mail: {url: 'http://mail.example.org'}\n", "monitor.yaml:1: mail.url: it must begin with smtp://"),
     "mail option": (
         "mail: {url: 'smtp://m.example.org?starttls=maybe'}\n",

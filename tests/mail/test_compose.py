@@ -80,8 +80,7 @@ def mail(*stories: Story, settings: Config | None = None, alert: str = "sberbank
 def raw_mail(*stories: Story, settings: Config | None = None, alert: str = "sberbank") -> bytes:
     return compose.alert_mail(
         settings or config(),
-        "<id@example.org>",
-        [notification(story, alert) for story in stories],
+        Message.alone("<id@example.org>", [notification(story, alert) for story in stories]),
         {story.id: story for story in stories},
         {},
         at=NOW,
@@ -244,7 +243,7 @@ def test_alert_names_in_other_scripts_have_distinct_list_ids() -> None:
 def refusal_report(channel: str, reply: tuple[str, str]) -> EmailMessage:
     raw = ops_reports.refused_targets_mail(
         config().model_copy(update={"mail": MailSettings(sender="m@example.org", ops=("ops@example.org",))}),
-        Message(id="<1@example.org>", notifications=(replace(notification(STORY), channel=channel),)),
+        Message.alone("<1@example.org>", [replace(notification(STORY), channel=channel)]),
         {STORY.id: STORY},
         [reply],
         at=NOW,

@@ -85,7 +85,8 @@ def test_the_plain_text_of_a_right_to_left_story_has_isolates() -> None:
     lines = part(mail(ARABIC), "plain").splitlines()
     assert lines[0] == "\u2067OpenAI توقّع اتفاقًا مع Sberbank\u2069"
     assert lines[1] == (
-        "\u2068جريدة المثال (outlet.example)\u2069 · \u206822 Nov 2026, 10:00 UTC\u2069 · \u2068by سلمى\u2069"
+        "\u2068جريدة المثال (outlet.example)\u2069 · \u206822 Nov 2026, 10:00 UTC\u2069 · \u2068Arabic\u2069 · "
+        "\u2068by سلمى\u2069"
     )
     assert lines[4] == "  \u2067قال البنك يوم الاثنين إن نموذج *Sberbank* متاح للجميع.\u2069"
     assert not {"\u2066", "\u2067", "\u2068", "\u2069"}.intersection(part(mail(STORY), "plain"))

@@ -1,0 +1,167 @@
+"""What a mail tells: for each alert its events, the strongest first, and where to find those that it does not show."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from monitor.mail.entries import MailEntry, mail_entry
+from monitor.mail.events import Event, events_of
+from monitor.mail.mime import one_line
+from monitor.plural import plural
+from monitor.query import parse
+from monitor.query.syntax import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from monitor.config import Alert, Config
+    from monitor.models import Hit, Notification, Story
+    from monitor.notify.channel import Message
+
+MAX_REPEATED_TITLES = 20  # of a section; titles of events that a section above shows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepeatedEvent:
+    """An event that the section of another alert shows."""
+
+    title: str
+    alert: str  # name of the other alert
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rest:
+    """The events of a section that the mail does not show, and the command that lists the alert's stories."""
+
+    event_count: int
+    story_count: int
+    command: str
+
+    @property
+    def text(self) -> str:
+        events = plural(self.event_count, "more event")
+        stories = plural(self.story_count, "story", "stories")
+        return f"And {events} ({stories}). To list them:"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """The part of a mail about one alert."""
+
+    name: str
+    alert: Alert | None  # None if it is no longer configured
+    entries: tuple[MailEntry, ...]
+    repeated: tuple[RepeatedEvent, ...]
+    event_count: int
+    story_count: int
+    rest: Rest | None
+
+    @property
+    def counts(self) -> str:
+        """The number of events and, if it differs, of stories."""
+        return counts_text(self.event_count, self.story_count)
+
+    @property
+    def note(self) -> str:
+        """What the table of contents says beside the counts; empty if the section shows all its events."""
+        return f"{len(self.repeated):,} of them above" if self.repeated else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digest:
+    """The content of a mail.  An event of several alerts counts once."""
+
+    sections: tuple[Section, ...]
+    event_count: int
+    story_count: int
+    strongest: MailEntry
+
+    @property
+    def counts(self) -> str:
+        return counts_text(self.event_count, self.story_count)
+
+
+def digest_of(
+    config: Config, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
+) -> Digest:
+    """Returns the content of a message; ``stories`` and ``hits`` are keyed by story id.
+
+    The alerts have the order of the configuration; those that it no longer has come last.  An event of several alerts
+    is shown for the first of them.
+    """
+    alerts = {alert.name: alert for alert in config.alerts}
+    outlets = frozenset(outlet.name for outlet in config.outlets)
+    names = sorted(message.alerts, key=[*alerts, *message.alerts].index)
+    sections, shown, all_events = [], dict[str, str](), dict[str, Event]()
+    strongest: tuple[Event, MailEntry] | None = None
+    for name in names:
+        notifications = [each for each in message.notifications if each.alert == name]
+        alert = alerts.get(name)
+        node = parse(alert.query, fragments=config.fragments) if alert else None
+        events = events_of(notifications, stories, hits, node, at=at)
+        fresh = [event for event in events if event.key not in shown]
+        visible = fresh[: _max_entries(alert, notifications)]
+        zone = ZoneInfo(alert.timezone if alert else "UTC")
+        entries = [mail_entry(event, node, zone, outlets=outlets) for event in visible]
+        if visible and (strongest is None or visible[0].order < strongest[0].order):
+            strongest = visible[0], entries[0]
+        sections.append(
+            Section(
+                name=name,
+                alert=alert,
+                entries=tuple(entries),
+                repeated=tuple(_repeated_events(events, shown)),
+                event_count=len(events),
+                story_count=_story_count(events),
+                rest=_rest(name, fresh[len(visible) :], _story_count(events)),
+            )
+        )
+        shown.update((event.key, name) for event in visible)
+        all_events.update((event.key, event) for event in events)
+    assert strongest is not None, "the first alert shows at least one event"
+    return Digest(
+        sections=tuple(sections),
+        event_count=len(all_events),
+        story_count=len({notification.story for notification in message.notifications}),
+        strongest=strongest[1],
+    )
+
+
+def counts_text(event_count: int, story_count: int) -> str:
+    """Returns the number of events and, if it differs, of stories."""
+    events = plural(event_count, "event")
+    return events if story_count == event_count else f"{events}, {plural(story_count, 'story', 'stories')}"
+
+
+def _max_entries(alert: Alert | None, notifications: Sequence[Notification]) -> int:
+    """Returns how many events a section shows; the mails of ``digest: separate`` show all that they have."""
+    return alert.max_entries if alert and alert.digest == "combined" else len(notifications)
+
+
+def _repeated_events(events: Sequence[Event], shown: Mapping[str, str]) -> list[RepeatedEvent]:
+    return [RepeatedEvent(title=_event_title(event), alert=shown[event.key]) for event in events if event.key in shown]
+
+
+def _event_title(event: Event) -> str:
+    if event.document:
+        return one_line(event.document.story.title or event.document.story.url)
+    return one_line(event.hit.title or event.hit.url) if event.hit else f"story {event.notifications[0].story}"
+
+
+def _story_count(events: Collection[Event]) -> int:
+    return len({notification.story for event in events for notification in event.notifications})
+
+
+def _rest(name: str, hidden: Sequence[Event], story_count: int) -> Rest | None:
+    """Returns what to say about the events that a section hides; None if there are none."""
+    if not hidden:
+        return None
+    since = min(event.earliest_time for event in hidden).astimezone(UTC)
+    query = shlex.quote(str(Value("alert", one_line(name))))
+    command = f"media-monitor search {query} --since {since:%Y-%m-%dT%H:%M} --limit {story_count}"
+    return Rest(event_count=len(hidden), story_count=_story_count(hidden), command=command)
