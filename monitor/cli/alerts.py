@@ -28,6 +28,8 @@ MIN_COLUMNS_FOR_QUERIES = (
     110  # width of the terminal for the columns TO and QUERY; in a narrower one, they follow below each row
 )
 
+_SHOWN_SETTINGS = {"name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"}
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -183,7 +185,9 @@ def _alert_json(
     alert_hits = [hit for hit in hits if hit.alert == name]
     unsent = [notification for notification in waiting if notification.alert == name]
     return {
-        **alert.model_dump(include={"name", "query", "to", "deliver", "timezone", "digest", "max_entries"}),
+        **alert.model_dump(
+            include={"name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"}
+        ),
         "targets": _described_targets(alert.targets_by_channel),
         "hits_7d": len(alert_hits),
         "last_hit_at": rfc3339(max(hit.matched_at for hit in alert_hits)) if alert_hits else None,

@@ -20,6 +20,7 @@ from monitor.config.types import (
     Country,
     CssSelector,
     DeliverySchedule,
+    DigestSchedule,
     Duration,
     HostName,
     IndexPrefix,
@@ -152,6 +153,10 @@ class Alert(FrozenModel):
     to: Annotated[MailAddresses, Field(min_length=1)]
     deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
+    repeat: Literal["digest", "outlet"] = (
+        "digest"  # a reported event at a further outlet: in `rest`, or at once
+    )
+    rest: DigestSchedule = "daily 07:00"  # digest of what an instant alert does not mail at once
     digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
     max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
 

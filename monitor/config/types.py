@@ -261,6 +261,13 @@ def valid_delivery_schedule(value: str) -> str:
     return value
 
 
+def valid_digest_schedule(value: str) -> str:
+    """Validates when a digest is sent: as `valid_delivery_schedule`, but not ``instant``."""
+    if delivery_times.parse_schedule(value).frequency == "instant":
+        raise ValueError("instant is no time of a digest; write hourly, daily 07:00 or weekly mon 07:00")
+    return value
+
+
 def valid_timezone(value: str) -> str:
     """Validates a name of the IANA time zone database."""
     try:
@@ -367,6 +374,7 @@ TermName: TypeAlias = Annotated[
     AfterValidator(valid_term_name),
 ]
 DeliverySchedule: TypeAlias = Annotated[str, AfterValidator(valid_delivery_schedule)]
+DigestSchedule: TypeAlias = Annotated[str, AfterValidator(valid_digest_schedule)]
 Timezone: TypeAlias = Annotated[str, AfterValidator(valid_timezone)]
 IndexPrefix: TypeAlias = Annotated[str, AfterValidator(valid_index_prefix)]
 StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(check_store_url))]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from monitor.config.schema import Config, Outlet
+    from monitor.config.schema import Alert, Config, Outlet
 
 # Between two polls of an outlet; a shorter one is probably a typing error.
 MIN_SENSIBLE_POLL_INTERVAL = timedelta(minutes=1)
@@ -68,11 +68,14 @@ def slow_pattern_warnings(config: Config) -> list[str]:
 
 def alert_warnings(config: Config) -> list[str]:
     """Returns a warning for each key of an alert that has no effect beside the alert's other keys."""
-    return [
-        f"alerts.{alert.name}: max_entries has no effect with digest: separate, whose mails show all events"
-        for alert in config.alerts
-        if alert.digest == "separate" and "max_entries" in alert.model_fields_set
-    ]
+    return [f"alerts.{alert.name}: {message}" for alert in config.alerts for message in _ineffective_keys(alert)]
+
+
+def _ineffective_keys(alert: Alert) -> Iterator[str]:
+    if alert.digest == "separate" and "max_entries" in alert.model_fields_set:
+        yield "max_entries has no effect with digest: separate, whose mails show all events"
+    if alert.deliver != "instant" and "rest" in alert.model_fields_set:
+        yield f"rest has no effect with deliver: {alert.deliver}, as nothing is left for another digest"
 
 
 def expired_cookies_message(outlet: Outlet) -> str:

@@ -58,6 +58,9 @@ def _subject(digest: Digest, at: datetime) -> str:
     strongest = digest.strongest
     start = f"[{_shown_names(digest)}] {_period(digest, at)}"
     first_title = one_line(strongest.title.text)
+    if digest.event_count == 1 and strongest.further_outlets:
+        (title,) = isolated_pieces((first_title,))
+        return f"{start}{strongest.further_outlets}: {title}"
     if digest.event_count == 1:
         title, outlet = isolated_pieces((first_title, one_line(strongest.details[0])))
         return f"{start}{title} - {outlet}"

@@ -59,6 +59,7 @@ class Section:
     repeated: tuple[RepeatedEvent, ...]
     event_count: int
     story_count: int
+    repeated_count: int  # events of which only further outlets are new
     rest: Rest | None
 
     @property
@@ -68,8 +69,10 @@ class Section:
 
     @property
     def note(self) -> str:
-        """What the table of contents says beside the counts; empty if the section shows all its events."""
-        return f"{len(self.repeated):,} of them above" if self.repeated else ""
+        """What the table of contents says beside the counts."""
+        above = f"{len(self.repeated):,} of them above" if self.repeated else ""
+        before = f"{self.repeated_count:,} reported before" if self.repeated_count else ""
+        return ", ".join(filter(None, (above, before)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +106,7 @@ def digest_of(
         notifications = [each for each in message.notifications if each.alert == name]
         alert = alerts.get(name)
         node = parse(alert.query, fragments=config.fragments) if alert else None
-        events = events_of(notifications, stories, hits, node, at=at)
+        events = events_of(notifications, stories, hits, node, late_joiners=message.late_joiners, at=at)
         fresh = [event for event in events if event.key not in shown]
         visible = fresh[: _max_entries(alert, notifications)]
         zone = ZoneInfo(alert.timezone if alert else "UTC")
@@ -118,6 +121,7 @@ def digest_of(
                 repeated=tuple(_repeated_events(events, shown)),
                 event_count=len(events),
                 story_count=_story_count(events),
+                repeated_count=sum(event.is_repeated for event in events),
                 rest=_rest(name, fresh[len(visible) :], _story_count(events)),
             )
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.mail.direction import Direction, direction_of
 from monitor.mail.languages import language_name
 from monitor.mail.mime import one_line, truncated
+from monitor.plural import plural
 from monitor.query.match_strength import positive_clause_count
 from monitor.query.snippets import Snippet, highlighted_field, snippets
 from monitor.urls import publisher_key
@@ -43,6 +44,7 @@ class MailEntry:
     contexts: tuple[Snippet, ...]  # excerpts with the matching words marked
     others: tuple[OtherStory, ...]  # the near-duplicates at other outlets
     matched: tuple[str, ...] = ()  # the clauses of the query that match, if the query has several
+    further_outlets: str = ""  # of an event that was reported before: ``now also at 2 more outlets``
     language: str | None = None  # ISO 639, of title and excerpts
 
     @property
@@ -59,6 +61,8 @@ def mail_entry(event: Event, node: Node | None, zone: ZoneInfo, *, outlets: Coll
     if event.document is None:
         return _entry_of_deleted_story(event, zone, outlets)
     document, story = event.document, event.document.story
+    if event.is_repeated:
+        return _entry_of_repeated_event(event, story, outlets)
     others = tuple(
         OtherStory(outlet=_publisher_name(other, outlets), title=_title_beside(other, story), url=other.url)
         for other in event.others
@@ -75,6 +79,24 @@ def mail_entry(event: Event, node: Node | None, zone: ZoneInfo, *, outlets: Coll
         contexts=tuple(each for each in contexts if each.field != "title")[:3],
         others=others,
         matched=tuple(one_line(str(clause)) for clause in event.match.clauses) if has_several_clauses else (),
+        language=story.language,
+    )
+
+
+def _entry_of_repeated_event(event: Event, story: Story, outlets: Collection[str]) -> MailEntry:
+    """Returns the short entry of an event that was reported before: the further outlets, with links."""
+    others = tuple(
+        OtherStory(outlet=_publisher_name(other, outlets), title=_title_beside(other, story), url=other.url)
+        for other in event.others
+    )
+    further_outlets = f"now also at {plural(event.outlet_count, 'more outlet')}"
+    return MailEntry(
+        title=_snippet_without_marks(story.title or story.url),
+        url=story.url,
+        details=(_publisher_name(story, outlets), f"reported before, {further_outlets}"),
+        contexts=(),
+        others=others,
+        further_outlets=further_outlets,
         language=story.language,
     )
 

@@ -6,7 +6,7 @@ more clauses match its title, then the more outlets have it; of equal ones the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from monitor.notify.grouping import group_by_cluster
@@ -15,9 +15,10 @@ from monitor.query.matcher import AnalysedStory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from monitor.models import Hit, Notification, Story
+    from monitor.models import Hit, Notification, NotificationKey, Story
     from monitor.query import Node
 
 
@@ -34,7 +35,8 @@ class Event:
     document: AnalysedStory | None
     others: tuple[Story, ...]  # the other stories
     hit: Hit | None
-    match: MatchStrength
+    match: MatchStrength = field(default_factory=MatchStrength)
+    is_repeated: bool = False  # True if the alert has reported the event before and only further outlets are new
 
     @property
     def outlet_count(self) -> int:
@@ -55,9 +57,15 @@ class Event:
         return min((self.time, *(story.published_at or story.first_seen_at for story in self.others)))
 
     @property
-    def order(self) -> tuple[float, int, int, float]:
-        """A sort key: the event with the largest weight comes first."""
-        return -self.match.strength, -self.match.title_hits, -self.outlet_count, -self.time.timestamp()
+    def order(self) -> tuple[bool, float, int, int, float]:
+        """A sort key: the event with the largest weight comes first, one that was reported before after all others."""
+        return (
+            self.is_repeated,
+            -self.match.strength,
+            -self.match.title_hits,
+            -self.outlet_count,
+            -self.time.timestamp(),
+        )
 
 
 def events_of(
@@ -66,22 +74,29 @@ def events_of(
     hits: Mapping[str, Hit],
     node: Node | None,
     *,
+    late_joiners: AbstractSet[NotificationKey],
     at: datetime,
 ) -> list[Event]:
     """Returns the events of one alert's notifications in the order of their weight.
 
     ``stories`` and ``hits`` are keyed by story id; ``node`` is the alert's query, None if it is no longer configured.
+    ``late_joiners`` are the notifications whose events were reported before.
     """
-    clusters = group_by_cluster(notifications, stories)
-    return sorted((_event(cluster, stories, hits, node, at) for cluster in clusters), key=lambda event: event.order)
+    events = []
+    for cluster in group_by_cluster(notifications, stories):
+        is_repeated = all(notification.key in late_joiners for notification in cluster)
+        events.append(_event(cluster, stories, hits, is_repeated=is_repeated))
+    if node:
+        events = [replace(event, match=_match(event, node, at)) for event in events]
+    return sorted(events, key=lambda event: event.order)
+
+
+def _match(event: Event, node: Node, at: datetime) -> MatchStrength:
+    return match_strength(node, event.document, now=at) if event.document else MatchStrength()
 
 
 def _event(
-    cluster: Sequence[Notification],
-    stories: Mapping[str, Story],
-    hits: Mapping[str, Hit],
-    node: Node | None,
-    at: datetime,
+    cluster: Sequence[Notification], stories: Mapping[str, Story], hits: Mapping[str, Hit], *, is_repeated: bool
 ) -> Event:
     stored = {each.story: stories[each.story] for each in cluster if each.story in stories}
     first = next((story for story in stored.values() if story.cluster == story.id), next(iter(stored.values()), None))
@@ -92,5 +107,5 @@ def _event(
         document=document,
         others=tuple(story for story in stored.values() if story is not first),
         hit=next((hits[each.story] for each in cluster if each.story in hits), None),
-        match=match_strength(node, document, now=at) if node and document else MatchStrength(),
+        is_repeated=is_repeated,
     )

@@ -78,7 +78,8 @@ def html_body(digest: Digest, foot: Sequence[str]) -> str:
 def _contents_html(digest: Digest) -> str:
     """Returns the counts: of the mail, and of each alert, with a link to its section, if there are several."""
     if len(digest.sections) == 1:
-        return f"<p {_style('meta')}>{escape(digest.counts)}</p>"
+        counts = ", ".join(filter(None, (digest.counts, digest.sections[0].note)))
+        return f"<p {_style('meta')}>{escape(counts)}</p>"
     items = []
     for number, section in enumerate(digest.sections):
         link = f'<a href="#alert-{number}" {_style("link")}>{_isolated(one_line(section.name))}</a>'

@@ -35,7 +35,7 @@ def plain_text_body(digest: Digest, foot: Sequence[str]) -> str:
 def _contents_lines(digest: Digest) -> Iterator[str]:
     """Yields the counts: of the mail, and of each alert if there are several."""
     if len(digest.sections) == 1:
-        yield f"{digest.counts}."
+        yield ", ".join(filter(None, (digest.counts, digest.sections[0].note))) + "."
         return
     yield f"{digest.counts}:"
     yield ""

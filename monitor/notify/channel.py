@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from monitor.models import Hit, Notification, Story
+    from monitor.models import Hit, Notification, NotificationKey, Story
     from monitor.store import Store
 
 
@@ -34,6 +34,7 @@ class Message:
     notifications: tuple[Notification, ...]
     targets: tuple[str, ...]
     batch: Batch
+    late_joiners: frozenset[NotificationKey] = frozenset()  # notifications whose events the alert has reported before
 
     @classmethod
     def alone(cls, message_id: str, notifications: Sequence[Notification]) -> Message:

@@ -12,6 +12,7 @@ from monitor.itertools_compat import batched
 from monitor.notify import delivery_times
 from monitor.notify.batches import connected_groups, messages_of_batch, new_messages
 from monitor.notify.claims import CLAIM_TERM, is_abandoned_claim
+from monitor.notify.earlier_events import EarlierEvents
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
 
@@ -67,6 +68,7 @@ class DueMessages:
         self._now = now
         self._stop = stop
         self._configured_targets = configured_targets(config)
+        self._events = EarlierEvents(store)
         self._alerts = {alert.name: alert for alert in config.alerts}
         self._message_id_domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
 
@@ -159,7 +161,7 @@ class DueMessages:
         ]
         for group in self._fresh_groups(fresh):
             messages += self._messages_of_group(group)
-        return messages
+        return [self._with_late_joiners(message) for message in messages]
 
     def _fresh_groups(self, notifications: Sequence[Notification]) -> Iterator[list[Notification]]:
         """Yields groups whose notifications may share messages.
@@ -178,7 +180,8 @@ class DueMessages:
     def _messages_of_group(self, notifications: Sequence[Notification]) -> Iterator[Message]:
         """Yields the messages of a group: of instant alerts one for each event, unless many are due at once."""
         stories = self._store.stories([notification.story for notification in notifications])
-        clusters = group_by_cluster(self._postpone_uncommitted(notifications, stories), stories)
+        ready = self._postpone_late_joiners(self._postpone_uncommitted(notifications, stories), stories)
+        clusters = group_by_cluster(ready, stories)
         if not clusters:
             return
         alert = self._alerts.get(notifications[0].alert)
@@ -190,7 +193,44 @@ class DueMessages:
 
     def _is_instant(self, notification: Notification) -> bool:
         alert = self._alerts.get(notification.alert)
-        return alert is None or delivery_times.parse_schedule(alert.deliver).frequency == "instant"
+        if alert is None:
+            return True
+        is_digest = delivery_times.parse_schedule(alert.deliver).frequency != "instant"
+        return not is_digest and not delivery_times.is_in_rest(alert, notification)
+
+    def _postpone_late_joiners(
+        self, notifications: Sequence[Notification], stories: Mapping[str, Story]
+    ) -> list[Notification]:
+        """Postpones instant notifications of events reported before to the alert's ``rest``; returns the others."""
+        due = frozenset(notification.key for notification in notifications)
+        late = []
+        for notification in notifications:
+            alert = self._alerts.get(notification.alert)
+            if alert is None or alert.repeat == "outlet" or not self._is_instant(notification):
+                continue
+            if self._events.is_late_joiner(notification, stories.get(notification.story), together=due):
+                rest = delivery_times.next_delivery_time(alert.rest, alert.timezone, self._now())
+                late.append(replace(notification, due_at=rest))
+        if late:
+            self._store.postpone(late, holder=self._holder)
+        postponed = {notification.key for notification in late}
+        return [notification for notification in notifications if notification.key not in postponed]
+
+    def _with_late_joiners(self, message: Message) -> Message:
+        """Returns the message with the keys of its notifications whose events were reported before."""
+        repeated = [each for each in message.notifications if self._repeats_briefly(each)]
+        stories = self._store.stories([notification.story for notification in repeated])
+        together = frozenset(notification.key for notification in message.notifications)
+        late = frozenset(
+            notification.key
+            for notification in repeated
+            if self._events.is_late_joiner(notification, stories.get(notification.story), together=together)
+        )
+        return replace(message, late_joiners=late)
+
+    def _repeats_briefly(self, notification: Notification) -> bool:
+        alert = self._alerts.get(notification.alert)
+        return alert is not None and alert.repeat == "digest"
 
     def _postpone_incomplete(
         self, message_id: str, group: Sequence[Notification], *, claimed: Sequence[Notification]

@@ -184,6 +184,8 @@ BROKEN = {
     "time zone": (ALERT + "x\n    timezone: Mars/Base\n", "monitor.yaml:5: alerts[0].timezone: "),
     "digest": (ALERT + "x\n    digest: none\n", "monitor.yaml:5: alerts[0].digest: "),
     "entries": (ALERT + "x\n    max_entries: 0\n", "monitor.yaml:5: alerts[0].max_entries: "),
+    "rest": (ALERT + "x\n    rest: instant\n", "monitor.yaml:5: alerts[0].rest: instant is no time of a digest"),
+    "repeat": (ALERT + "x\n    repeat: never\n", "monitor.yaml:5: alerts[0].repeat: "),
     "mail scheme": ("mail: {url: 'http://mail.example.org'}\n", "monitor.yaml:1: mail.url: it must begin with smtp://"),
     "mail option": (
         "mail: {url: 'smtp://m.example.org?starttls=maybe'}\n",
