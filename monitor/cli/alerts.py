@@ -28,7 +28,10 @@ MIN_COLUMNS_FOR_QUERIES = (
     110  # width of the terminal for the columns TO and QUERY; in a narrower one, they follow below each row
 )
 
-_SHOWN_SETTINGS = {"name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"}
+_SHOWN_SETTINGS = {
+    *("name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
+    *("max_per_hour", "quiet_hours", "late_after"),
+}
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -33,6 +33,7 @@ from monitor.config.types import (
     Password,
     PositiveDuration,
     QueryText,
+    QuietHours,
     SingleLine,
     StoreUrl,
     TermName,
@@ -153,10 +154,11 @@ class Alert(FrozenModel):
     to: Annotated[MailAddresses, Field(min_length=1)]
     deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
-    repeat: Literal["digest", "outlet"] = (
-        "digest"  # a reported event at a further outlet: in `rest`, or at once
-    )
+    repeat: Literal["digest", "outlet"] = "digest"  # a reported event at a further outlet: in `rest`, or at once
     rest: DigestSchedule = "daily 07:00"  # digest of what an instant alert does not mail at once
+    max_per_hour: int | None = Field(default=None, ge=1, le=1000)  # mails of an instant alert; more wait for `rest`
+    quiet_hours: QuietHours | None = None  # as 22:00-07:00 in `timezone`; without instant and hourly mail
+    late_after: PositiveDuration | None = None  # a story that is found later after its publication is marked late
     digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
     max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
 

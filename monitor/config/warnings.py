@@ -11,6 +11,7 @@ from monitor.discovery.url_patterns import slow_pattern_example
 from monitor.egress.address_guard import may_be_public_host
 from monitor.egress.own_sites import OwnSites
 from monitor.models import now
+from monitor.notify.delivery_times import parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,8 +75,12 @@ def alert_warnings(config: Config) -> list[str]:
 def _ineffective_keys(alert: Alert) -> Iterator[str]:
     if alert.digest == "separate" and "max_entries" in alert.model_fields_set:
         yield "max_entries has no effect with digest: separate, whose mails show all events"
-    if alert.deliver != "instant" and "rest" in alert.model_fields_set:
-        yield f"rest has no effect with deliver: {alert.deliver}, as nothing is left for another digest"
+    frequency = parse_schedule(alert.deliver).frequency
+    for key in ("rest", "max_per_hour") if frequency != "instant" else ():
+        if key in alert.model_fields_set:
+            yield f"{key} has no effect with deliver: {alert.deliver}; it is for instant alerts"
+    if frequency in {"daily", "weekly"} and alert.quiet_hours:
+        yield f"quiet_hours have no effect with deliver: {alert.deliver}, which names the time of the mail"
 
 
 def expired_cookies_message(outlet: Outlet) -> str:

@@ -47,7 +47,8 @@ def alert_mail(
     digest = digest_of(config, message, stories, hits, at=at)
     mail = mail_with_headers(config, message.id, message.targets, _subject(digest, at), at)
     mail["List-Id"] = _list_id(digest, domain=bare_address(config.mail.sender).rpartition("@")[2])
-    foot = [*(_reason(section) for section in digest.sections), _snooze_hint(digest)]
+    notes = [*message.notes, *filter(None, map(_waiting_note, digest.sections))]
+    foot = [*map(one_line, notes), *(_reason(section) for section in digest.sections), _snooze_hint(digest)]
     mail.set_content(plain_text_body(digest, foot))
     mail.add_alternative(html_body(digest, foot), subtype="html")
     return smtp_bytes(mail)
@@ -103,6 +104,19 @@ def _reason(section: Section) -> str:
     if section.alert is None:
         return f"Alert {name}, no longer configured"
     return f"Alert {name}: {isolated_query(one_line(section.alert.query))}"
+
+
+def _waiting_note(section: Section) -> str:
+    """Returns how many events of an instant alert its limit or quiet hours kept for this mail; empty if none."""
+    alert = section.alert
+    if alert is None or not section.waited_count:
+        return ""
+    causes = [
+        *([f"at most {plural(alert.max_per_hour, 'mail')} an hour"] if alert.max_per_hour else ()),
+        *([f"no mail {alert.quiet_hours} {alert.timezone}"] if alert.quiet_hours else ()),
+    ]
+    waited = plural(section.waited_count, "event")
+    return f"Alert {alert.name}: {waited} waited for this mail ({'; '.join(causes)})." if causes else ""
 
 
 def _snooze_hint(digest: Digest) -> str:

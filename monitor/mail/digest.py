@@ -6,11 +6,11 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from monitor.mail.entries import MailEntry, mail_entry
 from monitor.mail.events import Event, events_of
 from monitor.mail.mime import one_line
+from monitor.notify.delivery_times import is_in_rest
 from monitor.plural import plural
 from monitor.query import parse
 from monitor.query.syntax import Value
@@ -61,6 +61,7 @@ class Section:
     story_count: int
     repeated_count: int  # events of which only further outlets are new
     rest: Rest | None
+    waited_count: int  # events that an instant alert did not mail at once for another reason than a further outlet
 
     @property
     def counts(self) -> str:
@@ -109,8 +110,7 @@ def digest_of(
         events = events_of(notifications, stories, hits, node, late_joiners=message.late_joiners, at=at)
         fresh = [event for event in events if event.key not in shown]
         visible = fresh[: _max_entries(alert, notifications)]
-        zone = ZoneInfo(alert.timezone if alert else "UTC")
-        entries = [mail_entry(event, node, zone, outlets=outlets) for event in visible]
+        entries = [mail_entry(event, alert, node, outlets=outlets) for event in visible]
         if visible and (strongest is None or visible[0].order < strongest[0].order):
             strongest = visible[0], entries[0]
         sections.append(
@@ -122,6 +122,7 @@ def digest_of(
                 event_count=len(events),
                 story_count=_story_count(events),
                 repeated_count=sum(event.is_repeated for event in events),
+                waited_count=sum(_has_waited(event, alert) for event in events),
                 rest=_rest(name, fresh[len(visible) :], _story_count(events)),
             )
         )
@@ -134,6 +135,10 @@ def digest_of(
         story_count=len({notification.story for notification in message.notifications}),
         strongest=strongest[1],
     )
+
+
+def _has_waited(event: Event, alert: Alert | None) -> bool:
+    return not event.is_repeated and alert is not None and all(is_in_rest(alert, each) for each in event.notifications)
 
 
 def counts_text(event_count: int, story_count: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.mail.direction import Direction, direction_of
 from monitor.mail.languages import language_name
 from monitor.mail.mime import one_line, truncated
+from monitor.notify.delivery_times import local_time_text
 from monitor.plural import plural
 from monitor.query.match_strength import positive_clause_count
 from monitor.query.snippets import Snippet, highlighted_field, snippets
@@ -15,9 +16,9 @@ from monitor.urls import publisher_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
+    from datetime import timedelta
 
+    from monitor.config import Alert
     from monitor.mail.events import Event
     from monitor.models import Hit, Story
     from monitor.query import Node
@@ -53,13 +54,14 @@ class MailEntry:
         return direction_of(" ".join((self.title.text, *(each.text for each in self.contexts))), self.language)
 
 
-def mail_entry(event: Event, node: Node | None, zone: ZoneInfo, *, outlets: Collection[str]) -> MailEntry:
-    """Returns the entry of an event for the alert with the query ``node``; None if that is no longer configured.
+def mail_entry(event: Event, alert: Alert | None, node: Node | None, *, outlets: Collection[str]) -> MailEntry:
+    """Returns the entry of an event for an alert with the query ``node``; both None if it is no longer configured.
 
     ``outlets`` are the names of the configured outlets.
     """
+    timezone = alert.timezone if alert else "UTC"
     if event.document is None:
-        return _entry_of_deleted_story(event, zone, outlets)
+        return _entry_of_deleted_story(event, timezone, outlets)
     document, story = event.document, event.document.story
     if event.is_repeated:
         return _entry_of_repeated_event(event, story, outlets)
@@ -75,7 +77,7 @@ def mail_entry(event: Event, node: Node | None, zone: ZoneInfo, *, outlets: Coll
         if node and story.title
         else _snippet_without_marks(story.title or story.url),
         url=story.url,
-        details=(_publisher_name(story, outlets), *_entry_details(story, zone, corrected=version > 1)),
+        details=(_publisher_name(story, outlets), *_entry_details(story, alert, corrected=version > 1)),
         contexts=tuple(each for each in contexts if each.field != "title")[:3],
         others=others,
         matched=tuple(one_line(str(clause)) for clause in event.match.clauses) if has_several_clauses else (),
@@ -108,10 +110,15 @@ def _title_beside(other: Story, shown: Story) -> str:
     return "" if is_same else truncated(title, MAX_OTHER_TITLE_CHARACTERS)
 
 
-def _entry_details(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str]:
-    details = [local_time_text(story.published_at or story.first_seen_at, zone)]
+def _entry_details(story: Story, alert: Alert | None, *, corrected: bool) -> list[str]:
+    timezone = alert.timezone if alert else "UTC"
+    details = [local_time_text(story.published_at or story.first_seen_at, timezone)]
     if story.published_at is None:
         details[0] = f"first seen {details[0]}"
+    if story.published_at and alert and alert.late_after is not None:
+        delay = story.first_seen_at - story.published_at
+        if delay > alert.late_after:
+            details.append(f"late: found {_delay_text(delay)} after its publication")
     if story.language:
         details.append(language_name(story.language))
     if story.authors:
@@ -119,6 +126,13 @@ def _entry_details(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str
     if corrected:
         details.append("newly matches since the outlet changed it")
     return details + [_FLAG_TEXTS.get(flag, flag) for flag in story.flags]
+
+
+def _delay_text(delay: timedelta) -> str:
+    hours = int(delay.total_seconds() // 3600)
+    if hours >= 48:
+        return plural(hours // 24, "day")
+    return plural(hours, "hour") if hours else plural(int(delay.total_seconds() // 60), "minute")
 
 
 _FLAG_TEXTS = {"headline": "only title and summary could be read"}
@@ -134,7 +148,7 @@ def _publisher_name(story: Story | Hit, outlets: Collection[str]) -> str:
     return name if is_plain else f"{name} ({one_line(site)})"
 
 
-def _entry_of_deleted_story(event: Event, zone: ZoneInfo, outlets: Collection[str]) -> MailEntry:
+def _entry_of_deleted_story(event: Event, timezone: str, outlets: Collection[str]) -> MailEntry:
     """Returns the entry of a story that was removed from the store, made from its hit, or from its id without a hit."""
     hit = event.hit
     if hit is None:
@@ -142,7 +156,7 @@ def _entry_of_deleted_story(event: Event, zone: ZoneInfo, outlets: Collection[st
         return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
     details = (
         _publisher_name(hit, outlets),
-        local_time_text(hit.published_at or hit.matched_at, zone),
+        local_time_text(hit.published_at or hit.matched_at, timezone),
         "no longer stored",
     )
     contexts = (_snippet_without_marks(hit.context),) if hit.context else ()
@@ -158,11 +172,6 @@ def _entry_of_deleted_story(event: Event, zone: ZoneInfo, outlets: Collection[st
 
 def _snippet_without_marks(text: str) -> Snippet:
     return Snippet("", text, ())
-
-
-def local_time_text(time: datetime, zone: ZoneInfo) -> str:
-    local = time.astimezone(zone)
-    return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
 def http_url_or_empty(url: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from monitor.mail import CHANNEL_NAME
-from monitor.mail.entries import local_time_text
 from monitor.mail.mime import bare_address, mail_with_headers, one_line, smtp_bytes
+from monitor.notify.delivery_times import local_time_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,9 +64,7 @@ def failing_outlets_mail(
     names = ", ".join(one_line(state.name) for state in states)
     text = ["These outlets have failed for a long time; they are polled again at growing intervals:", ""]
     for state in states:
-        last_success = (
-            f"last read {local_time_text(state.last_ok_at, ZoneInfo('UTC'))}" if state.last_ok_at else "never read yet"
-        )
+        last_success = f"last read {local_time_text(state.last_ok_at, 'UTC')}" if state.last_ok_at else "never read yet"
         text += [f"  {one_line(state.name)}: {last_success}", f"    {one_line(state.error)}"]
     text += ["", "media-monitor outlets --failing shows their sources; media-monitor discover URL finds new ones.", ""]
     identity = "\n".join(f"{state.name}\t{state.last_ok_at}\t{reported_before.get(state.name)}" for state in states)

@@ -38,7 +38,9 @@ def connected_groups(notifications: Sequence[Notification]) -> list[list[Notific
     return list(groups.values())
 
 
-def new_messages(notifications: Sequence[Notification], *, domain: str) -> list[Message]:
+def new_messages(
+    notifications: Sequence[Notification], *, domain: str, counted_alerts: tuple[str, ...] = ()
+) -> list[Message]:
     """Returns the messages of notifications that were never attempted, which become one batch.
 
     The ids are the same for the same alerts, story versions, channel and targets.
@@ -46,17 +48,22 @@ def new_messages(notifications: Sequence[Notification], *, domain: str) -> list[
     targets = sorted({target for notification in notifications for target in notification.targets})
     code = _hash([*_keys(notifications), *targets])
     is_split = len(_notifications_by_targets(notifications)) > 1
-    return messages_of_batch(f"<{code}{_SPLIT_MARK if is_split else '@'}{domain}>", notifications)
+    batch_id = f"<{code}{_SPLIT_MARK if is_split else '@'}{domain}>"
+    return messages_of_batch(batch_id, notifications, counted_alerts=counted_alerts)
 
 
-def messages_of_batch(batch_id: str, notifications: Sequence[Notification]) -> list[Message]:
+def messages_of_batch(
+    batch_id: str, notifications: Sequence[Notification], *, counted_alerts: tuple[str, ...] = ()
+) -> list[Message]:
     """Returns the messages of a batch with an id, for the targets that have not received theirs.
 
     A message with all notifications of the batch has the batch's id, unless the batch began with several messages.
     The id of any other depends on its notifications, so that a message with the same id has the same entries.
     """
     parts = _notifications_by_targets(notifications)
-    batch = Batch(id=batch_id, notifications=tuple(notifications), message_count=len(parts))
+    batch = Batch(
+        id=batch_id, notifications=tuple(notifications), message_count=len(parts), counted_alerts=counted_alerts
+    )
     return [
         Message(id=_message_id(batch, part), notifications=part, targets=targets, batch=batch)
         for targets, part in parts.items()

@@ -24,6 +24,7 @@ class Batch:
     id: str
     notifications: tuple[Notification, ...]
     message_count: int = 1
+    counted_alerts: tuple[str, ...] = ()  # alerts against whose limit of messages an hour the batch counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,7 @@ class Message:
     notifications: tuple[Notification, ...]
     targets: tuple[str, ...]
     batch: Batch
+    notes: tuple[str, ...] = ()  # lines for the reader about the delivery, such as a limit that is reached
     late_joiners: frozenset[NotificationKey] = frozenset()  # notifications whose events the alert has reported before
 
     @classmethod

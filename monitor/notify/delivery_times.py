@@ -89,3 +89,9 @@ def is_in_rest(alert: Alert, notification: Notification) -> bool:
     if parse_schedule(alert.deliver).frequency != "instant":
         return False
     return next_delivery_time(alert.rest, alert.timezone, notification.created_at) <= notification.due_at
+
+
+def local_time_text(time: datetime, timezone: str) -> str:
+    """Returns a time with its time zone for readers: ``22 Nov 2026, 07:00 UTC``."""
+    local = time.astimezone(ZoneInfo(timezone))
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"

@@ -31,6 +31,7 @@ from monitor.notify.channel import Refusals
 from monitor.notify.claims import CLAIM_TERM, claim_holder
 from monitor.notify.concurrent_sends import ConcurrentSends, Stopped, call_until_stopped
 from monitor.notify.due_messages import DueMessages, requeue_corrected_targets, requeue_failed
+from monitor.notify.message_counts import MessageCounts
 from monitor.notify.receipts import Receipts
 from monitor.notify.report import ChannelReport, DeliveryReport
 
@@ -149,6 +150,7 @@ class _DeliveryRun:
         self.receipts = Receipts(store)
         self.results: dict[Batch, BatchResults] = {}  # of batches of which not all messages have a result
         self.delays = AlertDelays(store)
+        self.message_counts = MessageCounts(store)
         self.reports = reports
         self.report = report
         self.now = now
@@ -290,6 +292,8 @@ class _DeliveryRun:
         if delivered := results.delivered:
             self._with_store_retry(lambda: self.store.mark_sent(delivered, now=at))
             self._record_delays(delivered, accepted_at=at)
+            with suppress(StoreError):  # the count is approximate
+                self.message_counts.add(results.batch.counted_alerts, at=at)
         if undelivered := results.undelivered:
             self._return_to_outbox(undelivered, delay=None if results.is_retried_soon else REFUSED_RETRY_DELAY)
         elif results.batch.message_count > 1 or any(notification.attempts for notification in delivered):

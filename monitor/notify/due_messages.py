@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.itertools_compat import batched
-from monitor.notify import delivery_times
 from monitor.notify.batches import connected_groups, messages_of_batch, new_messages
 from monitor.notify.claims import CLAIM_TERM, is_abandoned_claim
+from monitor.notify.deferral import Deferral
 from monitor.notify.earlier_events import EarlierEvents
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
@@ -70,6 +70,7 @@ class DueMessages:
         self._configured_targets = configured_targets(config)
         self._events = EarlierEvents(store)
         self._alerts = {alert.name: alert for alert in config.alerts}
+        self._deferral = Deferral(store, self._alerts, self._events, now=now)
         self._message_id_domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
 
     def claim(self) -> list[Message]:
@@ -159,6 +160,7 @@ class DueMessages:
             if not self._postpone_incomplete(message_id, group, claimed=notifications)
             for message in messages_of_batch(message_id, group)
         ]
+        fresh = self._without_postponed(fresh, self._deferral.quiet(fresh))
         for group in self._fresh_groups(fresh):
             messages += self._messages_of_group(group)
         return [self._with_late_joiners(message) for message in messages]
@@ -173,52 +175,50 @@ class DueMessages:
             alert = self._alerts.get(notification.alert)
             is_combined = alert is not None and alert.digest == "combined"
             separate = "" if is_combined else notification.alert
-            grouped[notification.channel, self._is_instant(notification), separate].append(notification)
+            grouped[notification.channel, self._deferral.is_instant(notification), separate].append(notification)
         for group in grouped.values():
             yield from connected_groups(group)
 
     def _messages_of_group(self, notifications: Sequence[Notification]) -> Iterator[Message]:
         """Yields the messages of a group: of instant alerts one for each event, unless many are due at once."""
         stories = self._store.stories([notification.story for notification in notifications])
-        ready = self._postpone_late_joiners(self._postpone_uncommitted(notifications, stories), stories)
+        ready = self._postpone_uncommitted(notifications, stories)
+        ready = self._without_postponed(ready, self._deferral.late_joiners(ready, stories))
         clusters = group_by_cluster(ready, stories)
         if not clusters:
             return
         alert = self._alerts.get(notifications[0].alert)
         max_clusters = MAX_CLUSTERS_PER_DIGEST if alert and alert.digest == "combined" else MAX_CLUSTERS_PER_MESSAGE
-        is_single = self._is_instant(notifications[0]) and len(clusters) <= MAX_SEPARATE_MESSAGES
+        is_instant = self._deferral.is_instant(notifications[0])
+        is_single = is_instant and len(clusters) <= MAX_SEPARATE_MESSAGES
         for batch in batched(clusters, 1 if is_single else max_clusters):
             entries = [notification for cluster in batch for notification in cluster]
-            yield from new_messages(entries, domain=self._message_id_domain)
+            if is_instant:
+                yield from self._instant_messages(entries)
+            else:
+                yield from new_messages(entries, domain=self._message_id_domain)
 
-    def _is_instant(self, notification: Notification) -> bool:
-        alert = self._alerts.get(notification.alert)
-        if alert is None:
-            return True
-        is_digest = delivery_times.parse_schedule(alert.deliver).frequency != "instant"
-        return not is_digest and not delivery_times.is_in_rest(alert, notification)
+    def _instant_messages(self, notifications: Sequence[Notification]) -> Iterator[Message]:
+        """Yields the messages of a batch of instant notifications; postpones those above the limits of their alerts."""
+        ready = self._without_postponed(notifications, self._deferral.above_limit(notifications))
+        if not ready:
+            return
+        counted_alerts, notes = self._deferral.count_message(ready)
+        for message in new_messages(ready, domain=self._message_id_domain, counted_alerts=counted_alerts):
+            yield replace(message, notes=notes)
 
-    def _postpone_late_joiners(
-        self, notifications: Sequence[Notification], stories: Mapping[str, Story]
+    def _without_postponed(
+        self, notifications: Sequence[Notification], postponed: Sequence[Notification]
     ) -> list[Notification]:
-        """Postpones instant notifications of events reported before to the alert's ``rest``; returns the others."""
-        due = frozenset(notification.key for notification in notifications)
-        late = []
-        for notification in notifications:
-            alert = self._alerts.get(notification.alert)
-            if alert is None or alert.repeat == "outlet" or not self._is_instant(notification):
-                continue
-            if self._events.is_late_joiner(notification, stories.get(notification.story), together=due):
-                rest = delivery_times.next_delivery_time(alert.rest, alert.timezone, self._now())
-                late.append(replace(notification, due_at=rest))
-        if late:
-            self._store.postpone(late, holder=self._holder)
-        postponed = {notification.key for notification in late}
-        return [notification for notification in notifications if notification.key not in postponed]
+        """Stores the new due times of the notifications ``postponed``, and returns the others."""
+        if postponed:
+            self._store.postpone(postponed, holder=self._holder)
+        keys = {notification.key for notification in postponed}
+        return [notification for notification in notifications if notification.key not in keys]
 
     def _with_late_joiners(self, message: Message) -> Message:
         """Returns the message with the keys of its notifications whose events were reported before."""
-        repeated = [each for each in message.notifications if self._repeats_briefly(each)]
+        repeated = [each for each in message.notifications if self._deferral.repeats_briefly(each)]
         stories = self._store.stories([notification.story for notification in repeated])
         together = frozenset(notification.key for notification in message.notifications)
         late = frozenset(
@@ -227,10 +227,6 @@ class DueMessages:
             if self._events.is_late_joiner(notification, stories.get(notification.story), together=together)
         )
         return replace(message, late_joiners=late)
-
-    def _repeats_briefly(self, notification: Notification) -> bool:
-        alert = self._alerts.get(notification.alert)
-        return alert is not None and alert.repeat == "digest"
 
     def _postpone_incomplete(
         self, message_id: str, group: Sequence[Notification], *, claimed: Sequence[Notification]

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from monitor.config import Alert, Config
 from monitor.config.warnings import alert_warnings
 
 
-def test_the_rest_of_a_digest_is_warned_about() -> None:
-    alert = Alert.model_validate(
-        {"name": "all", "query": "bank", "to": ["desk@example.org"], "deliver": "hourly", "rest": "daily 07:00"}
-    )
-    assert alert_warnings(Config(alerts=(alert,))) == [
-        "alerts.all: rest has no effect with deliver: hourly, as nothing is left for another digest"
+def warnings_of(**keys: Any) -> list[str]:
+    alert = Alert.model_validate({"name": "a", "query": "bank", "to": ["desk@example.org"], **keys})
+    return [warning.removeprefix("alerts.a: ") for warning in alert_warnings(Config(alerts=(alert,)))]
+
+
+def test_keys_of_instant_alerts_are_warned_about_in_digests() -> None:
+    assert warnings_of(deliver="hourly", rest="daily 07:00", max_per_hour=3, quiet_hours="22:00-07:00") == [
+        "rest has no effect with deliver: hourly; it is for instant alerts",
+        "max_per_hour has no effect with deliver: hourly; it is for instant alerts",
+    ]
+    assert warnings_of(rest="daily 07:00", max_per_hour=3, quiet_hours="22:00-07:00") == []
+
+
+def test_quiet_hours_of_a_daily_digest_are_warned_about() -> None:
+    assert warnings_of(deliver="daily 07:00", quiet_hours="22:00-08:00") == [
+        "quiet_hours have no effect with deliver: daily 07:00, which names the time of the mail"
     ]
 
 

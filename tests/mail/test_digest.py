@@ -211,3 +211,18 @@ def test_an_alert_that_is_no_longer_configured_comes_last() -> None:
     message = digest_mail({"gone": [story("a")], "banks": [story("b")]}, BANKS)
     assert message["Subject"] == "[banks, gone] daily digest, 22 Nov: 2 stories: Title of b and 1 more"
     assert part(message, "plain").count("Alert gone, no longer configured") == 1
+
+
+@pytest.mark.parametrize(
+    ("delay", "detail"),
+    [
+        (timedelta(hours=5), ""),
+        (timedelta(hours=7), "late: found 7 hours after its publication"),
+        (timedelta(days=3, hours=2), "late: found 3 days after its publication"),
+    ],
+)
+def test_a_story_found_after_late_after_is_marked_late(delay: timedelta, detail: str) -> None:
+    alert = CHIPS.model_copy(update={"late_after": timedelta(hours=6)})
+    late = story("late", text="A chip.", published_at=NOW - delay)
+    details = part(digest_mail({"chips": [late]}, alert), "plain").splitlines()[1].split(" · ")
+    assert [each for each in details if each.startswith("late")] == ([detail] if detail else [])
