@@ -30,7 +30,7 @@ MIN_COLUMNS_FOR_QUERIES = (
 
 _SHOWN_SETTINGS = {
     *("name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
-    *("max_per_hour", "quiet_hours", "late_after"),
+    *("max_per_hour", "quiet_hours", "late_after", "outlets", "languages", "countries", "topics"),
 }
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _print_table(
             relative_time(last_hit_at.get(alert.name), current_time),
             f"{waiting_counts[alert.name]:,}",
             short_duration(median) if (median := _median_delay(delays, alert.name)) is not None else "-",
-            *([plain_line(_targets_text(alert.targets_by_channel)), plain_line(alert.query)] if wide else []),
+            *([plain_line(_targets_text(alert.targets_by_channel)), plain_line(alert.rule_query)] if wide else []),
         )
     if wide:
         context.print_table(table)
@@ -151,7 +151,7 @@ def _print_table(
     context.print_table(Segments([*header, Segment.line()]))
     for row, alert in zip(rows, context.config.alerts, strict=True):
         context.print_table(Segments([*row, Segment.line()]))
-        for line in (alert.query, f"to {_targets_text(alert.targets_by_channel)}"):
+        for line in (alert.rule_query, f"to {_targets_text(alert.targets_by_channel)}"):
             context.print_table(Padding(plain_line(line), (0, 0, 0, 4)))
 
 
@@ -222,12 +222,13 @@ def test_command(
     """
     if (name is None) == (query is None):
         raise click.UsageError("give the NAME of an alert, or a --query")
-    text = query if query is not None else context.find_alert(name or "").query
+    alert = context.find_alert(name) if name is not None else None
+    text = alert.rule_query if alert else query or ""
     from monitor.query import parse
 
     node = parse(text, positive=True, fragments=context.config.fragments)
-    context.warn_about_query(text, kind="alert")
-    alert_name = None if query is not None else context.find_alert(name or "").name
+    context.warn_about_query(alert.query if alert else text, kind="alert")
+    alert_name = alert.name if alert else None
     current_time = now()
     daily_counts: Counter[str] = Counter()
     other_alert_counts: Counter[str] = Counter()

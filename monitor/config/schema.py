@@ -48,6 +48,7 @@ from monitor.config.types import (
 from monitor.mail import CHANNEL_NAME
 from monitor.polling.budget import DEFAULT_POLL_BUDGET
 from monitor.query.fragments import Fragments
+from monitor.query.syntax import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,9 @@ DigestKind: TypeAlias = Literal["combined", "separate"]
 HostNames: TypeAlias = Annotated[tuple[HostName, ...], BeforeValidator(as_one_item_list)]
 WebUrls: TypeAlias = Annotated[tuple[WebUrl, ...], BeforeValidator(as_one_item_list)]
 MailAddresses: TypeAlias = Annotated[tuple[MailAddress, ...], BeforeValidator(as_one_item_list)]
+Names: TypeAlias = Annotated[tuple[NonEmptyName, ...], BeforeValidator(as_one_item_list)]
+Languages: TypeAlias = Annotated[tuple[Language, ...], BeforeValidator(as_one_item_list)]
+Countries: TypeAlias = Annotated[tuple[Country, ...], BeforeValidator(as_one_item_list)]
 UrlPatterns: TypeAlias = Annotated[tuple[UrlPattern, ...], BeforeValidator(as_one_item_list)]
 CssSelectors: TypeAlias = Annotated[tuple[CssSelector, ...], BeforeValidator(as_one_item_list)]
 
@@ -152,6 +156,10 @@ class Alert(FrozenModel):
     name: NonEmptyName
     query: QueryText
     to: Annotated[MailAddresses, Field(min_length=1)]
+    outlets: Names = ()  # if not empty, only stories of these outlets; so the next three
+    languages: Languages = ()
+    countries: Countries = ()
+    topics: Names = ()
     deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
     repeat: Literal["digest", "outlet"] = "digest"  # a reported event at a further outlet: in `rest`, or at once
@@ -161,6 +169,25 @@ class Alert(FrozenModel):
     late_after: PositiveDuration | None = None  # a story that is found later after its publication is marked late
     digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
     max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
+
+    @property
+    def filter_query(self) -> str:
+        """The filters as a query: a story must have one of the values of each; empty without filters."""
+        filters = (
+            ("outlet", self.outlets),
+            ("language", self.languages),
+            ("country", self.countries),
+            ("topic", self.topics),
+        )
+        alternatives = [
+            " OR ".join(str(Value(field, value)) for value in values) for field, values in filters if values
+        ]
+        return " AND ".join(f"({each})" for each in alternatives)
+
+    @property
+    def rule_query(self) -> str:
+        """The query that a story must match, with the filters."""
+        return f"({self.query}) AND {self.filter_query}" if self.filter_query else self.query
 
     @property
     def targets_by_channel(self) -> dict[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from monitor.egress.address_guard import may_be_public_host
 from monitor.egress.own_sites import OwnSites
 from monitor.models import now
 from monitor.notify.delivery_times import parse_schedule
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,8 +69,29 @@ def slow_pattern_warnings(config: Config) -> list[str]:
 
 
 def alert_warnings(config: Config) -> list[str]:
-    """Returns a warning for each key of an alert that has no effect beside the alert's other keys."""
-    return [f"alerts.{alert.name}: {message}" for alert in config.alerts for message in _ineffective_keys(alert)]
+    """Returns a warning for each key of an alert that has no effect, and each unknown name in its filters."""
+    return [
+        f"alerts.{alert.name}: {message}"
+        for alert in config.alerts
+        for message in (*_ineffective_keys(alert), *_unknown_filter_values(config, alert))
+    ]
+
+
+def _unknown_filter_values(config: Config, alert: Alert) -> Iterator[str]:
+    """Yields a message for each outlet and topic of the filters that the configuration lacks.
+
+    With an aggregator, stories may be of any outlet.
+    """
+    known_outlets = [outlet.name for outlet in config.outlets]
+    has_aggregator = any(outlet.is_aggregator for outlet in config.outlets)
+    for kind, names, known in (
+        ("outlet", () if has_aggregator else alert.outlets, known_outlets),
+        ("topic", alert.topics, list(config.topics)),
+    ):
+        folded = {name.casefold() for name in known}
+        for name in names:
+            if name.casefold() not in folded:
+                yield f"{kind}s: {unknown_name_message(kind, name, known)}"
 
 
 def _ineffective_keys(alert: Alert) -> Iterator[str]:

@@ -103,7 +103,7 @@ def _reason(section: Section) -> str:
     (name,) = isolated_pieces((one_line(section.name),))
     if section.alert is None:
         return f"Alert {name}, no longer configured"
-    return f"Alert {name}: {isolated_query(one_line(section.alert.query))}"
+    return f"Alert {name}: {isolated_query(one_line(section.alert.rule_query))}"
 
 
 def _waiting_note(section: Section) -> str:

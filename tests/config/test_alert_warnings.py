@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.config import Alert, Config
+from monitor.config import Alert, Config, Outlet
 from monitor.config.warnings import alert_warnings
 
 
@@ -37,3 +37,16 @@ def test_max_entries_of_separate_mails_is_warned_about() -> None:
     assert alert_warnings(Config(alerts=alerts)) == [
         "alerts.all: max_entries has no effect with digest: separate, whose mails show all events"
     ]
+
+
+def test_unknown_outlets_and_topics_of_filters_are_named() -> None:
+    values = {"name": "a", "query": "bank", "to": ["d@example.org"], "outlets": ["Courrier"], "topics": ["chips", "ai"]}
+    outlet = Outlet(name="Courier", url="https://courier.example/")
+    alerts = (Alert.model_validate(values),)
+    config = Config(outlets=(outlet,), topics={"AI": "raw:AI"}, alerts=alerts)
+    assert alert_warnings(config) == [
+        'alerts.a: outlets: no outlet "Courrier"; did you mean "Courier"?',
+        'alerts.a: topics: no topic "chips"; there are: AI',
+    ]
+    aggregator = outlet.model_copy(update={"hosts": ("any",)})
+    assert len(alert_warnings(config.model_copy(update={"outlets": (aggregator,)}))) == 1
