@@ -30,6 +30,7 @@ from monitor.notify.batch_results import BatchResults
 from monitor.notify.channel import Refusals
 from monitor.notify.claims import CLAIM_TERM, claim_holder
 from monitor.notify.concurrent_sends import ConcurrentSends, Stopped, call_until_stopped
+from monitor.notify.coverage_notes import CoverageNotes
 from monitor.notify.due_messages import DueMessages, requeue_corrected_targets, requeue_failed
 from monitor.notify.message_counts import MessageCounts
 from monitor.notify.receipts import Receipts
@@ -151,6 +152,7 @@ class _DeliveryRun:
         self.results: dict[Batch, BatchResults] = {}  # of batches of which not all messages have a result
         self.delays = AlertDelays(store)
         self.message_counts = MessageCounts(store)
+        self.coverage_notes = CoverageNotes(store, config)
         self.reports = reports
         self.report = report
         self.now = now
@@ -230,7 +232,8 @@ class _DeliveryRun:
         stories = self.store.stories(ids)
         hits = self._hits_of_deleted_stories(message.alerts, {*ids} - stories.keys())
         channel = self.channels[message.channel]
-        content = channel.compose(message, stories, hits, at=self.now())
+        noted = replace(message, notes=(*message.notes, *self.coverage_notes.notes(message, at=self.now())))
+        content = channel.compose(noted, stories, hits, at=self.now())
         try:
             self.store.assign_message_ids({message.batch.id: message.batch.notifications}, holder=self.holder)
         except LeaseLost:
@@ -268,6 +271,9 @@ class _DeliveryRun:
         accepted = [target for target in message.targets if target not in reasons]
         if accepted and (reasons or message.batch.message_count > 1):
             self._with_store_retry(lambda: self.receipts.add(message.batch.id, accepted))
+        if accepted:
+            with suppress(StoreError):  # the next digest then counts from an earlier one
+                self.coverage_notes.record(message, at=self.now())
         errors = self._error_texts(message, reasons)
         if reasons:
             report.errors.append(f"{message.alerts_text}: {'; '.join(errors.values())}")
