@@ -1,4 +1,4 @@
-"""``alerts``: lists, tests and snoozes alerts."""
+"""``alerts``: lists, tests, backfills and snoozes alerts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.group("alerts")
 @with_context
 def alerts_command(context: CommandContext) -> None:
-    """List, test and snooze alerts.
+    """List, test, backfill and snooze alerts.
 
     \b
     Examples:
@@ -52,6 +52,7 @@ def alerts_command(context: CommandContext) -> None:
       media-monitor alerts test sberbank --since 30d
       media-monitor alerts test --query 'Rosatom NEAR/10 reactor' --since 7d
       media-monitor alerts terms pack.china
+      media-monitor alerts backfill sberbank --since 7d
       media-monitor alerts snooze sberbank 2d
     """
 
@@ -288,6 +289,42 @@ def _print_daily_counts(
     dates = [(start_date + timedelta(days=n)).isoformat() for n in range((current_time.date() - start_date).days + 1)]
     for line in bar_chart([(day, daily_counts[day]) for day in dates]):
         context.out.print(line, markup=False)
+
+
+@alerts_command.command("backfill")
+@click.argument("name")
+@click.option("--since", type=TimeType(), default="7d", show_default=True, help="How far back: 7d, 2026-11-01 ...")
+@click.option("--dry-run", is_flag=True, help="Only say what would be queued.")
+@with_context
+def backfill_command(context: CommandContext, *, name: str, since: datetime, dry_run: bool) -> None:
+    """Queue the stored stories that match an alert and that it has not reported, for one digest.
+
+    A new alert reports only stories that come after it.  This queues those before it for the alert's next digest; of an
+    instant alert that is the digest at `rest`.  Repeating the command queues nothing twice.
+
+    \b
+    Examples:
+      media-monitor alerts backfill sberbank
+      media-monitor alerts backfill sberbank --since 2026-11-01 --dry-run
+    """
+    from monitor.backfill import find_backfill, queue_backfill
+    from monitor.notify.delivery_times import local_time_text
+
+    alert, current_time = context.find_alert(name), now()
+    with context.open_existing_store() as store:
+        backfill = find_backfill(store, alert, since=since, now=current_time)
+        if backfill.stories and not dry_run:
+            queue_backfill(store, backfill, now=current_time)
+    if not backfill.stories:
+        context.out.print(f"{alert.name}: it has reported all stored stories since {since:%Y-%m-%d}.", markup=False)
+        return
+    stories = plural(len(backfill.stories), "story", "stories")
+    queued = "would be queued" if dry_run else "queued"
+    context.out.print(
+        f"{alert.name}: {stories} of {plural(backfill.event_count, 'event')} {queued} for the digest of "
+        f"{local_time_text(backfill.due_at, alert.timezone)}.",
+        markup=False,
+    )
 
 
 @alerts_command.command("snooze")

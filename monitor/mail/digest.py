@@ -123,7 +123,7 @@ def digest_of(
                 story_count=_story_count(events),
                 repeated_count=sum(event.is_repeated for event in events),
                 waited_count=sum(_has_waited(event, alert) for event in events),
-                rest=_rest(name, fresh[len(visible) :], _story_count(events)),
+                rest=_rest(name, alert, fresh[len(visible) :], _story_count(events)),
             )
         )
         shown.update((event.key, name) for event in visible)
@@ -166,11 +166,20 @@ def _story_count(events: Collection[Event]) -> int:
     return len({notification.story for event in events for notification in event.notifications})
 
 
-def _rest(name: str, hidden: Sequence[Event], story_count: int) -> Rest | None:
+def _rest(name: str, alert: Alert | None, hidden: Sequence[Event], story_count: int) -> Rest | None:
     """Returns what to say about the events that a section hides; None if there are none."""
     if not hidden:
         return None
     since = min(event.earliest_time for event in hidden).astimezone(UTC)
-    query = shlex.quote(str(Value("alert", one_line(name))))
-    command = f"media-monitor search {query} --since {since:%Y-%m-%dT%H:%M} --limit {story_count}"
+    query = _search_query(name, alert, hidden)
+    command = (
+        f"media-monitor search {shlex.quote(one_line(query))} --since {since:%Y-%m-%dT%H:%M} --limit {story_count}"
+    )
     return Rest(event_count=len(hidden), story_count=_story_count(hidden), command=command)
+
+
+def _search_query(name: str, alert: Alert | None, hidden: Sequence[Event]) -> str:
+    """Returns a query that finds the stories of events: the alert's own if they were queued without being its hits."""
+    stories = [event.document.story for event in hidden if event.document]
+    is_backfilled = any(name not in story.alerts for story in stories)
+    return alert.rule_query if alert and is_backfilled else str(Value("alert", name))

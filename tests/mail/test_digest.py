@@ -31,6 +31,7 @@ STORY = Story(
     fetched_at=NOW,
     updated_at=NOW,
     language="en",
+    alerts=("banks", "chips"),
 )
 BANKS = Alert(name="banks", query='bank OR "export controls" OR chip', to=("d@example.org",), deliver="daily 07:00")
 CHIPS = Alert(name="chips", query="chip", to=("d@example.org",), deliver="daily 07:00", timezone="Asia/Tokyo")
@@ -226,3 +227,12 @@ def test_a_story_found_after_late_after_is_marked_late(delay: timedelta, detail:
     late = story("late", text="A chip.", published_at=NOW - delay)
     details = part(digest_mail({"chips": [late]}, alert), "plain").splitlines()[1].split(" · ")
     assert [each for each in details if each.startswith("late")] == ([detail] if detail else [])
+
+
+def test_backfilled_events_are_listed_by_the_query_of_the_alert() -> None:
+    """The stories were stored before the alert, so a search for its name does not find them."""
+    stories = [story(f"s{n}", published_at=NOW - timedelta(hours=n), alerts=()) for n in range(2)]
+    alert = BANKS.model_copy(update={"max_entries": 1, "languages": ("en",)})
+    text = part(digest_mail({"banks": stories}, alert), "plain")
+    query = '(bank OR "export controls" OR chip) AND (language:"en")'
+    assert f"\n  media-monitor search '{query}' --since 2026-11-22T06:00 --limit 2\n" in text
