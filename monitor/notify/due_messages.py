@@ -6,6 +6,7 @@ import logging
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from monitor.itertools_compat import batched
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 MAX_NOTIFICATIONS_PER_CLAIM = 1000  # that one call of Store.claim returns
 MAX_NOTIFICATIONS_PER_BATCH = 10_000  # that are claimed before the first is sent
-MAX_SEPARATE_MESSAGES = 5  # of instant alerts, one per cluster; if more clusters are due, they share messages
+MAX_SEPARATE_MESSAGES = 5  # of the same instant alerts, one per cluster; if more are due, they share messages
 MAX_CLUSTERS_PER_MESSAGE = 100  # of an alert with ``digest: separate``, whose messages show all of them
 MAX_CLUSTERS_PER_DIGEST = 1000  # of combined messages, which show `max_entries` of an alert and count the others
 # How long a notification waits for its story.  The Elasticsearch store writes notifications before the story; if the
@@ -189,14 +190,14 @@ class DueMessages:
             return
         alert = self._alerts.get(notifications[0].alert)
         max_clusters = MAX_CLUSTERS_PER_DIGEST if alert and alert.digest == "combined" else MAX_CLUSTERS_PER_MESSAGE
-        is_instant = self._deferral.is_instant(notifications[0])
-        is_single = is_instant and len(clusters) <= MAX_SEPARATE_MESSAGES
-        for batch in batched(clusters, 1 if is_single else max_clusters):
-            entries = [notification for cluster in batch for notification in cluster]
-            if is_instant:
-                yield from self._instant_messages(entries)
-            else:
-                yield from new_messages(entries, domain=self._message_id_domain)
+        if not self._deferral.is_instant(notifications[0]):
+            for batch in batched(clusters, max_clusters):
+                yield from new_messages(list(chain.from_iterable(batch)), domain=self._message_id_domain)
+            return
+        for matching in _by_alerts(clusters):
+            is_single = len(matching) <= MAX_SEPARATE_MESSAGES
+            for batch in batched(matching, 1 if is_single else max_clusters):
+                yield from self._instant_messages(list(chain.from_iterable(batch)))
 
     def _instant_messages(self, notifications: Sequence[Notification]) -> Iterator[Message]:
         """Yields the messages of a batch of instant notifications; postpones those above the limits of their alerts."""
@@ -263,6 +264,14 @@ class DueMessages:
         if early:
             self._store.postpone(early, holder=self._holder)
         return [notification for notification in notifications if not awaits_story_commit(notification)]
+
+
+def _by_alerts(clusters: Sequence[list[Notification]]) -> list[list[list[Notification]]]:
+    """Returns the clusters that the same alerts match in one list each, so that an instant mail is about its alerts."""
+    grouped: dict[frozenset[str], list[list[Notification]]] = defaultdict(list)
+    for cluster in clusters:
+        grouped[frozenset(notification.alert for notification in cluster)].append(cluster)
+    return list(grouped.values())
 
 
 def requeue_corrected_targets(store: Store, config: Config, *, at: datetime) -> None:

@@ -151,6 +151,16 @@ def test_an_event_of_several_instant_alerts_is_one_message(store: Store) -> None
     assert server.entries_of("x@example.org") == [[("a", "s1"), ("b", "s1"), ("b", "s2")], [("a", "s3")]]
 
 
+def test_many_events_at_once_share_a_message_if_the_same_alerts_match(store: Store) -> None:
+    config, server = config_of({"a": "x", "b": "x"}, deliver="instant"), Server()
+    for number in range(6):
+        queue(store, config, f"a{number}", "a")
+        queue(store, config, f"ab{number}", "a", "b")
+    queue(store, config, "b0", "b")
+    assert deliver(store, config, server).messages == 3
+    assert sorted(map(len, server.entries_of("x@example.org"))) == [1, 6, 12]
+
+
 def test_instant_mail_does_not_wait_in_a_digest(store: Store) -> None:
     config, server = config_of({"a": "x", "b": "x"}), Server()
     instant = config.alerts[0].model_copy(update={"deliver": "instant"})
