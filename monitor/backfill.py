@@ -9,6 +9,7 @@ from monitor.itertools_compat import batched
 from monitor.models import Hit, Notification
 from monitor.notify.delivery_times import next_delivery_time, parse_schedule
 from monitor.query import parse
+from monitor.query.fragments import PACKS_ONLY
 from monitor.query.matcher import AnalysedStory
 from monitor.query.snippets import best_context_line
 from monitor.store.protocol import OutboxRecord
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from monitor.config import Alert
     from monitor.models import Story
+    from monitor.query import Node
+    from monitor.query.fragments import Fragments
     from monitor.store import Store
 
 STORIES_PER_WRITE = 100
@@ -29,6 +32,7 @@ class Backfill:
     """The stored stories since a time that match an alert and that it has not reported."""
 
     alert: Alert
+    node: Node  # the alert's query
     stories: tuple[Story, ...]
     due_at: datetime  # of the digest
 
@@ -38,16 +42,19 @@ class Backfill:
         return len({story.cluster or story.id for story in self.stories})
 
 
-def find_backfill(store: Store, alert: Alert, *, since: datetime, now: datetime) -> Backfill:
+def find_backfill(
+    store: Store, alert: Alert, *, fragments: Fragments = PACKS_ONLY, since: datetime, now: datetime
+) -> Backfill:
     """Returns what `queue_backfill` would queue for the alert's next digest, of an instant alert that at its ``rest``.
 
     Leaves out stories for which the outbox has a notification of the alert, sent or not.
     """
-    node = parse(alert.rule_query, positive=True)
-    stories = [story for story in store.scan(node, now=now, since=since) if not _is_reported(store, alert, story)]
+    rule = parse(alert.rule_query, positive=True, fragments=fragments)
+    stories = [story for story in store.scan(rule, now=now, since=since) if not _is_reported(store, alert, story)]
     is_instant = parse_schedule(alert.deliver).frequency == "instant"
     due_at = next_delivery_time(alert.rest if is_instant else alert.deliver, alert.timezone, now)
-    return Backfill(alert=alert, stories=tuple(stories), due_at=due_at)
+    node = parse(alert.query, positive=True, fragments=fragments)
+    return Backfill(alert=alert, node=node, stories=tuple(stories), due_at=due_at)
 
 
 def queue_backfill(store: Store, backfill: Backfill, *, now: datetime) -> None:
@@ -72,7 +79,7 @@ def _records(backfill: Backfill, story: Story, now: datetime) -> Iterator[Hit | 
         matched_at=now,
         published_at=story.published_at,
         language=story.language,
-        context=best_context_line(parse(alert.query), AnalysedStory(story)),
+        context=best_context_line(backfill.node, AnalysedStory(story)),
     )
     for channel, targets in alert.targets_by_channel.items():
         notification = Notification(

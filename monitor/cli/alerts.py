@@ -280,7 +280,7 @@ def backfill_command(context: CommandContext, *, name: str, since: datetime, dry
 
     alert, current_time = context.find_alert(name), now()
     with context.open_existing_store() as store:
-        backfill = find_backfill(store, alert, since=since, now=current_time)
+        backfill = find_backfill(store, alert, fragments=context.config.fragments, since=since, now=current_time)
         if backfill.stories and not dry_run:
             queue_backfill(store, backfill, now=current_time)
     if not backfill.stories:
