@@ -30,7 +30,7 @@ HABIT_WEEKS = 4  # before the recent days
 MAX_HITS = MAX_WAITING = 100_000  # that are counted, of all alerts
 SHOWN_SETTINGS = {
     *("name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
-    *("max_per_hour", "quiet_hours", "late_after", "outlets", "languages", "countries", "topics"),
+    *("when_empty", "max_per_hour", "quiet_hours", "late_after", "outlets", "languages", "countries", "topics"),
 }
 
 

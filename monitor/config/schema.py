@@ -168,6 +168,7 @@ class Alert(FrozenModel):
     quiet_hours: QuietHours | None = None  # as 22:00-07:00 in `timezone`; without instant and hourly mail
     late_after: PositiveDuration | None = None  # a story that is found later after its publication is marked late
     digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
+    when_empty: Literal["silent", "send"] = "silent"  # what a digest without a match does
     max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
 
     @property

@@ -101,6 +101,8 @@ def _ineffective_keys(alert: Alert) -> Iterator[str]:
     for key in ("rest", "max_per_hour") if frequency != "instant" else ():
         if key in alert.model_fields_set:
             yield f"{key} has no effect with deliver: {alert.deliver}; it is for instant alerts"
+    if frequency == "instant" and alert.when_empty == "send":
+        yield "when_empty: send has no effect with deliver: instant; it is for digests"
     if frequency in {"daily", "weekly"} and alert.quiet_hours:
         yield f"quiet_hours have no effect with deliver: {alert.deliver}, which names the time of the mail"
 

@@ -58,6 +58,8 @@ def _subject(digest: Digest, at: datetime) -> str:
     """Returns the subject: the alerts, the period of a digest, how many events, and the strongest one's title."""
     strongest = digest.strongest
     start = f"[{_shown_names(digest)}] {_period(digest, at)}"
+    if strongest is None:
+        return f"{start}no match"
     first_title = one_line(strongest.title.text)
     if digest.event_count == 1 and strongest.further_outlets:
         (title,) = isolated_pieces((first_title,))

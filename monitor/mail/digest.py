@@ -11,6 +11,7 @@ from monitor.mail.entries import MailEntry, mail_entry
 from monitor.mail.events import Event, events_of
 from monitor.mail.mime import one_line
 from monitor.notify.delivery_times import is_in_rest
+from monitor.notify.empty_digests import is_placeholder
 from monitor.plural import plural
 from monitor.query import parse
 from monitor.query.syntax import Value
@@ -83,11 +84,23 @@ class Digest:
     sections: tuple[Section, ...]
     event_count: int
     story_count: int
-    strongest: MailEntry
+    strongest: MailEntry | None  # None without any event
 
     @property
     def counts(self) -> str:
         return counts_text(self.event_count, self.story_count)
+
+    @property
+    def summary(self) -> str:
+        """The counts as the beginning of a sentence, with the note of the only section."""
+        note = self.sections[0].note if len(self.sections) == 1 else ""
+        text = ", ".join(filter(None, (self.counts, note)))
+        return text[0].upper() + text[1:]
+
+    @property
+    def is_single_event(self) -> bool:
+        """True if all alerts are about the same event, so that the mail needs no table of contents and headings."""
+        return self.event_count == 1 and all(section.event_count for section in self.sections)
 
 
 def digest_of(
@@ -104,7 +117,7 @@ def digest_of(
     sections, shown, all_events = [], dict[str, str](), dict[str, Event]()
     strongest: tuple[Event, MailEntry] | None = None
     for name in names:
-        notifications = [each for each in message.notifications if each.alert == name]
+        notifications = [each for each in message.notifications if each.alert == name and not is_placeholder(each)]
         alert = alerts.get(name)
         node = parse(alert.query, fragments=config.fragments) if alert else None
         events = events_of(notifications, stories, hits, node, late_joiners=message.late_joiners, at=at)
@@ -128,12 +141,11 @@ def digest_of(
         )
         shown.update((event.key, name) for event in visible)
         all_events.update((event.key, event) for event in events)
-    assert strongest is not None, "the first alert shows at least one event"
     return Digest(
         sections=tuple(sections),
         event_count=len(all_events),
-        story_count=len({notification.story for notification in message.notifications}),
-        strongest=strongest[1],
+        story_count=len({each.story for each in message.notifications if not is_placeholder(each)}),
+        strongest=strongest[1] if strongest else None,
     )
 
 
@@ -143,6 +155,8 @@ def _has_waited(event: Event, alert: Alert | None) -> bool:
 
 def counts_text(event_count: int, story_count: int) -> str:
     """Returns the number of events and, if it differs, of stories."""
+    if not event_count:
+        return "no match"
     events = plural(event_count, "event")
     return events if story_count == event_count else f"{events}, {plural(story_count, 'story', 'stories')}"
 

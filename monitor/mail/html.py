@@ -59,10 +59,10 @@ def html_body(digest: Digest, foot: Sequence[str]) -> str:
 
     A single event needs neither a table of contents nor headings.
     """
-    is_single = digest.event_count == 1
+    is_single = digest.is_single_event
     parts = [] if is_single else [_contents_html(digest)]
     for number, section in enumerate(digest.sections):
-        if not is_single and len(digest.sections) > 1:
+        if not is_single and digest.event_count and len(digest.sections) > 1:
             heading = f"{_isolated(one_line(section.name))}: {escape(section.counts)}"
             parts.append(f'<h1 id="alert-{number}" {_style("section")}>{heading}</h1>')
         parts += map(_entry_html, section.entries)
@@ -78,13 +78,12 @@ def html_body(digest: Digest, foot: Sequence[str]) -> str:
 def _contents_html(digest: Digest) -> str:
     """Returns the counts: of the mail, and of each alert, with a link to its section, if there are several."""
     if len(digest.sections) == 1:
-        counts = ", ".join(filter(None, (digest.counts, digest.sections[0].note)))
-        return f"<p {_style('meta')}>{escape(counts)}</p>"
+        return f"<p {_style('meta')}>{escape(digest.summary)}</p>"
     items = []
     for number, section in enumerate(digest.sections):
         link = f'<a href="#alert-{number}" {_style("link")}>{_isolated(one_line(section.name))}</a>'
         items.append(f"<li>{link}: {escape(', '.join(filter(None, (section.counts, section.note))))}</li>")
-    return f"<p {_style('meta')}>{escape(digest.counts)}</p>\n<ul {_style('contents')}>{''.join(items)}</ul>"
+    return f"<p {_style('meta')}>{escape(digest.summary)}</p>\n<ul {_style('contents')}>{''.join(items)}</ul>"
 
 
 def _section_end_html(section: Section) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.mail import CHANNEL_NAME
 from monitor.mail.mime import bare_address, mail_with_headers, one_line, smtp_bytes
 from monitor.notify.delivery_times import local_time_text
+from monitor.notify.empty_digests import is_placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +44,8 @@ def refused_targets_mail(
     text += [f"  {one_line(target)}: {one_line(reply)}" for target, reply in replies]
     text += ["", "It stays in the outbox and is tried again once a day. Its stories:", ""]
     for notification in message.notifications:
+        if is_placeholder(notification):
+            continue
         story = stories.get(notification.story)
         text.append(f"  {one_line(story.title)}\n  {story.url}" if story else f"  story {notification.story}")
     text += [

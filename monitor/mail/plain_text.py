@@ -21,13 +21,13 @@ def plain_text_body(digest: Digest, foot: Sequence[str]) -> str:
 
     Right-to-left titles and names are in isolates, so that the other parts of their lines keep their order.
     """
-    parts = [] if digest.event_count == 1 else ["\n".join(_contents_lines(digest))]
+    parts = [] if digest.is_single_event else ["\n".join(_contents_lines(digest))]
     for section in digest.sections:
-        if len(digest.sections) > 1 and digest.event_count > 1:
+        if len(digest.sections) > 1 and digest.event_count and not digest.is_single_event:
             (name,) = isolated_pieces((one_line(section.name),))
             parts.append(f"== {name}: {section.counts} ==")
         parts += ["\n".join(_entry_lines(entry)) for entry in section.entries]
-        if digest.event_count > 1:
+        if not digest.is_single_event:
             parts += ["\n".join(lines) for lines in (_repeated_lines(section), _rest_lines(section)) if lines]
     return "\n\n\n".join(parts) + "\n\n-- \n" + "\n".join(foot) + "\n"
 
@@ -35,9 +35,9 @@ def plain_text_body(digest: Digest, foot: Sequence[str]) -> str:
 def _contents_lines(digest: Digest) -> Iterator[str]:
     """Yields the counts: of the mail, and of each alert if there are several."""
     if len(digest.sections) == 1:
-        yield ", ".join(filter(None, (digest.counts, digest.sections[0].note))) + "."
+        yield f"{digest.summary}."
         return
-    yield f"{digest.counts}:"
+    yield f"{digest.summary}:"
     yield ""
     for section in digest.sections:
         (name,) = isolated_pieces((one_line(section.name),))

@@ -32,6 +32,7 @@ from monitor.notify.claims import CLAIM_TERM, claim_holder
 from monitor.notify.concurrent_sends import ConcurrentSends, Stopped, call_until_stopped
 from monitor.notify.coverage_notes import CoverageNotes
 from monitor.notify.due_messages import DueMessages, requeue_corrected_targets, requeue_failed
+from monitor.notify.empty_digests import is_placeholder
 from monitor.notify.message_counts import MessageCounts
 from monitor.notify.receipts import Receipts
 from monitor.notify.report import ChannelReport, DeliveryReport
@@ -62,6 +63,7 @@ class Dispatcher:
     """Delivers each notification of the outbox through its channel.  Several processes may deliver at the same time.
 
     ``channels`` are the configured channels by name.  Notifications of other channels stay in the outbox.
+    ``before_delivery`` may add notifications to it.
     """
 
     def __init__(
@@ -71,8 +73,10 @@ class Dispatcher:
         channels: Mapping[str, Channel],
         reports: OperatorReports | None = None,
         *,
+        before_delivery: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = clock,
     ) -> None:
+        self._before_delivery = before_delivery
         self._store = store
         self._config = config
         self._channels = channels
@@ -95,6 +99,7 @@ class Dispatcher:
             self._requeue_after_change_of_server()
             self._has_requeued = True
         report = DeliveryReport()
+        self._before_delivery()
         if self._channels:
             with claim_holder() as holder:
                 _DeliveryRun(
@@ -228,7 +233,7 @@ class _DeliveryRun:
         return ""
 
     def _send_message(self, message: Message) -> None:
-        ids = [notification.story for notification in message.notifications]
+        ids = [notification.story for notification in message.notifications if not is_placeholder(notification)]
         stories = self.store.stories(ids)
         hits = self._hits_of_deleted_stories(message.alerts, {*ids} - stories.keys())
         channel = self.channels[message.channel]
@@ -267,7 +272,7 @@ class _DeliveryRun:
         report = self._report_of(message)
         if len(reasons) < len(message.targets):
             report.messages += 1
-            report.notifications += len(message.notifications)
+            report.notifications += sum(not is_placeholder(each) for each in message.notifications)
         accepted = [target for target in message.targets if target not in reasons]
         if accepted and (reasons or message.batch.message_count > 1):
             self._with_store_retry(lambda: self.receipts.add(message.batch.id, accepted))

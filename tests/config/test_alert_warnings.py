@@ -21,6 +21,11 @@ def test_keys_of_instant_alerts_are_warned_about_in_digests() -> None:
     assert warnings_of(rest="daily 07:00", max_per_hour=3, quiet_hours="22:00-07:00") == []
 
 
+def test_an_instant_alert_cannot_be_sent_empty() -> None:
+    assert warnings_of(when_empty="send") == ["when_empty: send has no effect with deliver: instant; it is for digests"]
+    assert warnings_of(when_empty="send", deliver="daily 07:00") == []
+
+
 def test_quiet_hours_of_a_daily_digest_are_warned_about() -> None:
     assert warnings_of(deliver="daily 07:00", quiet_hours="22:00-08:00") == [
         "quiet_hours have no effect with deliver: daily 07:00, which names the time of the mail"
