@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.mail.entries import MailEntry, mail_entry
 from monitor.mail.events import Event, events_of
 from monitor.mail.mime import one_line
-from monitor.notify.delivery_times import is_in_rest
+from monitor.notify.delivery_times import is_in_rest, parse_schedule
 from monitor.notify.empty_digests import is_placeholder
 from monitor.plural import plural
 from monitor.query import parse
@@ -162,8 +162,13 @@ def counts_text(event_count: int, story_count: int) -> str:
 
 
 def _max_entries(alert: Alert | None, notifications: Sequence[Notification]) -> int:
-    """Returns how many events a section shows; the mails of ``digest: separate`` show all that they have."""
-    return alert.max_entries if alert and alert.digest == "combined" else len(notifications)
+    """Returns how many events a section shows: all in instant mail and in the mails of ``digest: separate``."""
+    if alert is None or alert.digest == "separate":
+        return len(notifications)
+    is_digest = parse_schedule(alert.deliver).frequency != "instant" or all(
+        is_in_rest(alert, notification) for notification in notifications
+    )
+    return alert.max_entries if is_digest else len(notifications)
 
 
 def _repeated_events(events: Sequence[Event], shown: Mapping[str, str]) -> list[RepeatedEvent]:

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 MAX_NOTIFICATIONS_PER_CLAIM = 1000  # that one call of Store.claim returns
 MAX_NOTIFICATIONS_PER_BATCH = 10_000  # that are claimed before the first is sent
 MAX_SEPARATE_MESSAGES = 5  # of the same instant alerts, one per cluster; if more are due, they share messages
-MAX_CLUSTERS_PER_MESSAGE = 100  # of an alert with ``digest: separate``, whose messages show all of them
-MAX_CLUSTERS_PER_DIGEST = 1000  # of combined messages, which show `max_entries` of an alert and count the others
+MAX_CLUSTERS_PER_MESSAGE = 100  # of instant alerts and ``digest: separate``, whose messages show all of them
+MAX_CLUSTERS_PER_DIGEST = 1000  # of combined digests, which show `max_entries` of an alert and count the others
 # How long a notification waits for its story.  The Elasticsearch store writes notifications before the story; if the
 # process is killed in between, another process commits the page again within this time.
 STORY_COMMIT_GRACE = timedelta(minutes=30)
@@ -196,7 +196,7 @@ class DueMessages:
             return
         for matching in _by_alerts(clusters):
             is_single = len(matching) <= MAX_SEPARATE_MESSAGES
-            for batch in batched(matching, 1 if is_single else max_clusters):
+            for batch in batched(matching, 1 if is_single else MAX_CLUSTERS_PER_MESSAGE):
                 yield from self._instant_messages(list(chain.from_iterable(batch)))
 
     def _instant_messages(self, notifications: Sequence[Notification]) -> Iterator[Message]:

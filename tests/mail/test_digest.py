@@ -186,6 +186,11 @@ def test_an_event_that_a_section_leaves_out_is_shown_for_the_next_alert() -> Non
     assert "Above, under banks: Title of strong" in part(message, "plain")
 
 
+def test_an_instant_mail_shows_all_its_events() -> None:
+    alert = BANKS.model_copy(update={"max_entries": 1, "deliver": "instant"})
+    assert len(titles(digest_mail({"banks": [story("a"), story("b")]}, alert))) == 2
+
+
 def test_a_separate_mail_shows_all_its_events() -> None:
     alert = BANKS.model_copy(update={"max_entries": 1, "digest": "separate"})
     assert len(titles(digest_mail({"banks": [story("a"), story("b")]}, alert))) == 2

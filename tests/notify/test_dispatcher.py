@@ -137,6 +137,15 @@ def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None
     assert all(mail.part("plain").count(story.url) == 1 for story in stories)
 
 
+def test_a_flood_of_an_instant_alert_loses_no_entry(store: Store, clock: Clock) -> None:
+    stories = [put(store, f"s{number}") for number in range(due_messages.MAX_CLUSTERS_PER_MESSAGE + 6)]
+    with mail_server() as (behavior, port):
+        deliver(store, config(port), clock)
+    text = "".join(mail.part("plain") for mail in behavior.taken)
+    assert len(behavior.taken) == 2
+    assert [story.title for story in stories if text.count(f"{story.url}\n") != 1] == []
+
+
 def test_a_large_separate_digest_has_mails_of_a_hundred_entries(store: Store, clock: Clock) -> None:
     for number in range(due_messages.MAX_CLUSTERS_PER_MESSAGE + 1):
         put(store, f"s{number}")
