@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, matches, text_predicate
-from monitor.query.syntax import And, Leaf, Near, Node, Not, Or, Phrase, Word
+from monitor.query.syntax import And, AtLeast, Leaf, Near, Node, Not, Or, Phrase, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
 # The strength of a clause: the less likely it matches by accident, the stronger it is.
-STRENGTH_OF_SEQUENCE = 2.0  # a phrase, NEAR, or word with `raw:`
+STRENGTH_OF_SEQUENCE = 2.0  # a phrase, NEAR, atleast, or word with `raw:`
 STRENGTH_OF_WORD = 1.0
 STRENGTH_OF_PATTERN = 0.5  # a word with a wildcard or an edit distance
 
@@ -22,7 +22,7 @@ STRENGTH_OF_PATTERN = 0.5  # a word with a wildcard or an edit distance
 class MatchStrength:
     """The clauses of a query that match a story, in query order, without negated ones.
 
-    ``strength`` is the sum of the strengths of its words, phrases and NEARs, ``title_hits`` how many match the title.
+    ``strength`` is the sum of their strengths, ``title_hits`` how many match the title.
     """
 
     clauses: tuple[Leaf, ...] = ()
@@ -60,7 +60,7 @@ def _positive_clauses(node: Node) -> Iterator[Leaf]:
 
 def _clause_strength(clause: Leaf) -> float:
     match clause:
-        case Phrase() | Near() | Word(raw=True):
+        case Phrase() | Near() | AtLeast() | Word(raw=True):
             return STRENGTH_OF_SEQUENCE
         case Word(text, distance=distance):
             return STRENGTH_OF_PATTERN if distance or "*" in text or "?" in text else STRENGTH_OF_WORD
@@ -69,6 +69,6 @@ def _clause_strength(clause: Leaf) -> float:
 
 
 def _is_in_title(clause: Leaf, document: AnalysedStory) -> bool:
-    if not isinstance(clause, Word | Phrase | Near) or clause.field not in {"", "title"}:
+    if not isinstance(clause, Word | Phrase | Near | AtLeast) or clause.field not in {"", "title"}:
         return False
     return any(map(text_predicate(clause), document.analysed_texts("title")))

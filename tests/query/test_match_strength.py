@@ -33,6 +33,7 @@ STORY = Story(
         ('"export controls" AND chip', ['"export controls"', "chip"], 3.0, 1),
         ("BRICS NEAR/10 AI", ["BRICS NEAR/10 AI"], 2.0, 0),
         ("raw:AI", ["raw:AI"], 2.0, 0),
+        ("atleast1(Sberbank)", ["atleast1(Sberbank)"], 2.0, 1),
         ("Sber* OR Sbrebank~1", ["Sber*", "Sbrebank~1"], 1.0, 2),
         ("bank AND NOT VTB", ["bank"], 1.0, 0),
         ("bank OR bank", ["bank"], 1.0, 0),
