@@ -10,6 +10,8 @@ from monitor.mail.channel import EmailChannel
 from monitor.mail.ops_mail import OpsMail
 from monitor.models import now as clock
 from monitor.notify.dispatcher import Dispatcher
+from monitor.notify.empty_digests import EmptyDigests
+from monitor.store.protocol import OutboxRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,16 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
     """
     channels = configured_channels(config)
     email = channels.get(CHANNEL_NAME)
-    return Dispatcher(store, config, channels, OpsMail(config, email) if email else None, now=now)
+    empty_digests = EmptyDigests(store, config.alerts)
+
+    def queue_placeholders() -> None:
+        if placeholders := empty_digests.due_placeholders(now=now()):
+            store.load([OutboxRecord(notification=each, sent_at=None) for each in placeholders])
+            for each in placeholders:
+                empty_digests.record([each.alert], at=each.due_at)
+
+    reports = OpsMail(config, email) if email else None
+    return Dispatcher(store, config, channels, reports, before_delivery=queue_placeholders, now=now)
 
 
 def configured_channels(config: Config) -> dict[str, Channel]:

@@ -370,6 +370,39 @@ def test_an_addition_fires_no_alert_that_the_story_excludes(tmp_path):
     store.close()
 
 
+def test_an_addition_fires_an_alert_for_the_topic_of_the_story(tmp_path):
+    """The added sentence has the word of the alert and not that of the topic."""
+    alert = Alert(name="bank", query="Sberbank", to=("desk@example.org",), topics=("ministers",))
+    other = Alert(name="none", query="Sberbank", to=("desk@example.org",), topics=("chess",))
+    topics = {"ministers": "minister", "chess": "chess"}
+    store = open_store(StoreSettings(url="sqlite:other.db"), tmp_path)
+    store.setup()
+    harness = Harness(store, CONFIG.model_copy(update={"alerts": (alert, other), "topics": topics}))
+    harness.page(harness.candidate(), ARTICLE)
+    (entry,) = harness.due(SECOND_LOOK)
+    harness.page(entry, replace(ARTICLE, text=ARTICLE.text + "\n\nSberbank declined to comment."))
+    (story,) = stored(harness)
+    assert (story.version, story.alerts, harness.queued()) == (2, ("bank",), [("bank", 2)])
+    store.close()
+
+
+def test_a_new_alert_does_not_report_stored_stories(tmp_path):
+    """Neither a recheck nor a correction with other words fires it."""
+    store = open_store(StoreSettings(url="sqlite:other.db"), tmp_path)
+    store.setup()
+    first = replace(ARTICLE, text=ARTICLE.text + "\n\nSberbank declined to comment.")
+    harness = Harness(store, CONFIG.model_copy(update={"alerts": (), "keep": "all"}))
+    harness.page(harness.candidate(), first)
+    alert = Alert(name="bank", query="Sberbank", to=("desk@example.org",))
+    harness = Harness(store, CONFIG.model_copy(update={"alerts": (alert,)}))
+    (entry,) = harness.due(SECOND_LOOK)
+    assert harness.page(entry, first) is Disposition.UNCHANGED
+    (entry,) = harness.due(timedelta(hours=4))
+    assert harness.page(entry, replace(first, text=first.text + "\n\nChess was played.")) is Disposition.UPDATED
+    assert harness.queued() == []
+    store.close()
+
+
 def test_an_edited_headline_fires_no_alert_again(harness):
     first = replace(ARTICLE, title="Sberbank opens AI laboratory")
     harness.page(harness.candidate(), first)

@@ -1,13 +1,14 @@
-"""``alerts``: lists, tests and snoozes alerts."""
+"""``alerts``: lists, shows, tests, backfills and snoozes alerts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli.alert_status import AlertStatus, detail_lines, read_statuses, targets_text
 from monitor.cli.context import (
     KEEP_MATCHING_HINT,
     CommandContext,
@@ -19,9 +20,8 @@ from monitor.cli.context import (
     with_context,
 )
 from monitor.cli.terms import terms_command
-from monitor.delivery_text import describe_target, has_only_mail
-from monitor.models import now, rfc3339
-from monitor.notify.alert_delays import AlertDelays
+from monitor.delivery_text import has_only_mail
+from monitor.models import now
 from monitor.plural import plural
 
 MIN_COLUMNS_FOR_QUERIES = (
@@ -29,24 +29,24 @@ MIN_COLUMNS_FOR_QUERIES = (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from monitor.config import Alert
-    from monitor.delays import Delays
-    from monitor.models import Hit, Notification, Story
+    from monitor.models import Story
 
 
 @click.group("alerts")
 @with_context
 def alerts_command(context: CommandContext) -> None:
-    """List, test and snooze alerts.
+    """List, show, test, backfill and snooze alerts.
 
     \b
     Examples:
       media-monitor alerts list
+      media-monitor alerts show sberbank
       media-monitor alerts test sberbank --since 30d
       media-monitor alerts test --query 'Rosatom NEAR/10 reactor' --since 7d
       media-monitor alerts terms pack.china
+      media-monitor alerts backfill sberbank --since 7d
       media-monitor alerts snooze sberbank 2d
     """
 
@@ -58,7 +58,7 @@ alerts_command.add_command(terms_command)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per alert, one per line.")
 @with_context
 def list_command(context: CommandContext, *, as_json: bool) -> None:
-    """Show each alert: its recent hits, and the notifications that wait or were refused.
+    """Show each alert: its hits of seven days and in a usual week, and the notifications that wait or were refused.
 
     \b
     Examples:
@@ -67,20 +67,15 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
     """
     current_time = now()
     with context.open_existing_store() as store:
-        hits = store.hits(since=current_time - timedelta(days=7), limit=100_000)
+        statuses = read_statuses(store, context.config.alerts, at=current_time)
         waiting = store.outbox(limit=100_000)
-        delays = AlertDelays(store).by_alert(now=current_time)
-        snoozed = {name: until for name, until in store.snoozes().items() if until > current_time}
     if as_json:
-        import orjson
-
-        for alert in context.config.alerts:
-            click.echo(orjson.dumps(_alert_json(alert, hits, waiting, snoozed, delays)))
+        _print_json(statuses)
         return
-    if not context.config.alerts:
+    if not statuses:
         context.err.print("No alerts: add some under alerts: in the configuration.")
     else:
-        _print_table(context, hits, waiting, snoozed, delays=delays, current_time=current_time)
+        _print_table(context, statuses)
     removed_alerts = {notification.alert for notification in waiting} - {alert.name for alert in context.config.alerts}
     if removed_alerts:
         names = ", ".join(sorted(removed_alerts))
@@ -91,32 +86,57 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
     for notification in [notification for notification in waiting if notification.error][:10]:
         next_attempt = relative_time(notification.due_at, current_time)
         attempts = f"tried {plural(notification.attempts, 'time')}, again {next_attempt}"
-        targets = _targets_text({notification.channel: notification.targets})
+        targets = targets_text({notification.channel: notification.targets})
         context.err.print(f"{notification.alert} to {targets}: {notification.error} ({attempts})", markup=False)
 
 
-def _print_table(
-    context: CommandContext,
-    hits: list[Hit],
-    waiting: list[Notification],
-    snoozed: dict[str, datetime],
-    *,
-    delays: Mapping[str, Delays],
-    current_time: datetime,
-) -> None:
+@alerts_command.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@with_context
+def show_command(context: CommandContext, *, name: str, as_json: bool) -> None:
+    """Show one alert: its schedule, its hits day by day against its habit, and what waits and why.
+
+    The usual number of hits is the mean of the four weeks before the last seven days.  Times are in the alert's zone.
+
+    \b
+    Examples:
+      media-monitor alerts show sberbank
+      media-monitor alerts show sberbank --json | jq .waiting_reasons
+    """
+    alert = context.find_alert(name)
+    with context.open_existing_store() as store:
+        (status,) = read_statuses(store, [alert], at=now())
+    if as_json:
+        _print_json([status])
+        return
+    from monitor.cli.formatting import bar_chart, plain_line
+
+    context.out.print(plain_line(alert.name), style="bold")
+    for label, text in detail_lines(status):
+        context.out.print(plain_line(text, prefix=f"  {label:<12}"))
+    if status.hits:
+        for line in bar_chart(status.daily_counts):
+            context.out.print(f"  {line}", markup=False)
+
+
+def _print_json(statuses: Sequence[AlertStatus]) -> None:
+    import orjson
+
+    for status in statuses:
+        click.echo(orjson.dumps(status.to_json()))
+
+
+def _print_table(context: CommandContext, statuses: Sequence[AlertStatus]) -> None:
     from rich.table import Table
 
     from monitor.cli.formatting import plain_line
 
-    hit_counts = Counter(hit.alert for hit in hits)
-    last_hit_at: dict[str, datetime] = {}
-    for hit in hits:
-        last_hit_at[hit.alert] = max(last_hit_at.get(hit.alert, hit.matched_at), hit.matched_at)
-    waiting_counts = Counter(notification.alert for notification in waiting)
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     table.add_column("ALERT", no_wrap=True)
     table.add_column("DELIVER", no_wrap=True)
     table.add_column("7 DAYS", justify="right", no_wrap=True)
+    table.add_column("USUAL", justify="right", no_wrap=True)
     table.add_column("LAST", no_wrap=True)
     table.add_column("WAITING", justify="right", no_wrap=True)
     table.add_column("DELAY", justify="right", no_wrap=True)
@@ -124,17 +144,17 @@ def _print_table(
     if wide:
         table.add_column("TO", overflow="fold")
         table.add_column("QUERY", overflow="fold")
-    for alert in context.config.alerts:
-        until = snoozed.get(alert.name)
-        deliver = f"snoozed until {until:%a %H:%M} UTC" if until else alert.deliver
+    for status in statuses:
+        alert, usual, delay, last = status.alert, status.usual_hits, status.median_delay, status.last_hit
         table.add_row(
             plain_line(alert.name),
-            deliver,
-            f"{hit_counts[alert.name]:,}",
-            relative_time(last_hit_at.get(alert.name), current_time),
-            f"{waiting_counts[alert.name]:,}",
-            short_duration(median) if (median := _median_delay(delays, alert.name)) is not None else "-",
-            *([plain_line(_targets_text(alert.targets_by_channel)), plain_line(alert.query)] if wide else []),
+            status.deliver_text,
+            f"{len(status.recent_hits):,}",
+            "-" if usual is None else f"{usual:,.1f}",
+            relative_time(last.matched_at if last else None, status.at),
+            f"{len(status.waiting):,}",
+            "-" if delay is None else short_duration(delay),
+            *([plain_line(targets_text(alert.targets_by_channel)), plain_line(alert.rule_query)] if wide else []),
         )
     if wide:
         context.print_table(table)
@@ -144,54 +164,10 @@ def _print_table(
 
     header, *rows = context.out.render_lines(table, pad=False)  # one line per row, because no column folds
     context.print_table(Segments([*header, Segment.line()]))
-    for row, alert in zip(rows, context.config.alerts, strict=True):
+    for row, status in zip(rows, statuses, strict=True):
         context.print_table(Segments([*row, Segment.line()]))
-        for line in (alert.query, f"to {_targets_text(alert.targets_by_channel)}"):
+        for line in (status.alert.rule_query, f"to {targets_text(status.alert.targets_by_channel)}"):
             context.print_table(Padding(plain_line(line), (0, 0, 0, 4)))
-
-
-def _median_delay(delays: Mapping[str, Delays], alert: str) -> timedelta | None:
-    """Returns the median delay of an alert's last stories, from publication to the acceptance of their messages."""
-    return delays[alert].median if alert in delays else None
-
-
-def _targets_text(targets_by_channel: Mapping[str, Sequence[str]]) -> str:
-    """Returns the targets without their secrets; those of another channel than email follow the channel's name."""
-    return ", ".join(
-        f"{'' if has_only_mail([channel]) else f'{channel}: '}{target}"
-        for channel, targets in _described_targets(targets_by_channel).items()
-        for target in targets
-    )
-
-
-def _described_targets(targets_by_channel: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    return {
-        channel: [describe_target(channel, target) for target in targets]
-        for channel, targets in targets_by_channel.items()
-    }
-
-
-def _alert_json(
-    alert: Alert,
-    hits: list[Hit],
-    waiting: list[Notification],
-    snoozed: dict[str, datetime],
-    delays: Mapping[str, Delays],
-) -> dict[str, Any]:
-    """Returns an alert as JSON.  Lists the settings by name, because the targets of a channel may be secret."""
-    name = alert.name
-    alert_hits = [hit for hit in hits if hit.alert == name]
-    unsent = [notification for notification in waiting if notification.alert == name]
-    return {
-        **alert.model_dump(include={"name", "query", "to", "deliver", "timezone"}),
-        "targets": _described_targets(alert.targets_by_channel),
-        "hits_7d": len(alert_hits),
-        "last_hit_at": rfc3339(max(hit.matched_at for hit in alert_hits)) if alert_hits else None,
-        "waiting": len(unsent),
-        "errors": sorted({notification.error for notification in unsent if notification.error}),
-        "snoozed_until": rfc3339(snoozed[name]) if name in snoozed else None,
-        "delay": delays[name].summary_json() if name in delays else None,
-    }
 
 
 @alerts_command.command("test")
@@ -215,12 +191,13 @@ def test_command(
     """
     if (name is None) == (query is None):
         raise click.UsageError("give the NAME of an alert, or a --query")
-    text = query if query is not None else context.find_alert(name or "").query
+    alert = context.find_alert(name) if name is not None else None
+    text = alert.rule_query if alert else query or ""
     from monitor.query import parse
 
     node = parse(text, positive=True, fragments=context.config.fragments)
-    context.warn_about_query(text, kind="alert")
-    alert_name = None if query is not None else context.find_alert(name or "").name
+    context.warn_about_query(alert.query if alert else text, kind="alert")
+    alert_name = alert.name if alert else None
     current_time = now()
     daily_counts: Counter[str] = Counter()
     other_alert_counts: Counter[str] = Counter()
@@ -280,6 +257,42 @@ def _print_daily_counts(
     dates = [(start_date + timedelta(days=n)).isoformat() for n in range((current_time.date() - start_date).days + 1)]
     for line in bar_chart([(day, daily_counts[day]) for day in dates]):
         context.out.print(line, markup=False)
+
+
+@alerts_command.command("backfill")
+@click.argument("name")
+@click.option("--since", type=TimeType(), default="7d", show_default=True, help="How far back: 7d, 2026-11-01 ...")
+@click.option("--dry-run", is_flag=True, help="Only say what would be queued.")
+@with_context
+def backfill_command(context: CommandContext, *, name: str, since: datetime, dry_run: bool) -> None:
+    """Queue the stored stories that match an alert and that it has not reported, for one digest.
+
+    A new alert reports only stories that come after it.  This queues those before it for the alert's next digest; of an
+    instant alert that is the digest at `rest`.  Repeating the command queues nothing twice.
+
+    \b
+    Examples:
+      media-monitor alerts backfill sberbank
+      media-monitor alerts backfill sberbank --since 2026-11-01 --dry-run
+    """
+    from monitor.backfill import find_backfill, queue_backfill
+    from monitor.notify.delivery_times import local_time_text
+
+    alert, current_time = context.find_alert(name), now()
+    with context.open_existing_store() as store:
+        backfill = find_backfill(store, alert, fragments=context.config.fragments, since=since, now=current_time)
+        if backfill.stories and not dry_run:
+            queue_backfill(store, backfill, now=current_time)
+    if not backfill.stories:
+        context.out.print(f"{alert.name}: it has reported all stored stories since {since:%Y-%m-%d}.", markup=False)
+        return
+    stories = plural(len(backfill.stories), "story", "stories")
+    queued = "would be queued" if dry_run else "queued"
+    context.out.print(
+        f"{alert.name}: {stories} of {plural(backfill.event_count, 'event')} {queued} for the digest of "
+        f"{local_time_text(backfill.due_at, alert.timezone)}.",
+        markup=False,
+    )
 
 
 @alerts_command.command("snooze")

@@ -34,7 +34,7 @@ MODULE_AND_HELP_BY_COMMAND = {
     "deliver": ("deliver", "Deliver the notifications that are due."),
     "search": ("search", "Find stories."),
     "history": ("history", "Show what an outlet changed in a story."),
-    "alerts": ("alerts", "List, test and snooze alerts."),
+    "alerts": ("alerts", "List, show, test, backfill and snooze alerts."),
     "explain": ("explain", "Explain why a query matches a story, or why not."),
     "outlets": ("outlets", "Show the health of each outlet."),
     "extract": ("extract", "Extract stories from pages."),

@@ -60,6 +60,7 @@ def _config_warnings(context: CommandContext) -> list[str]:
     from monitor.config.load import secret_files
     from monitor.config.warnings import (
         access_warnings,
+        alert_warnings,
         callback_warnings,
         readable_secret_warnings,
         slow_pattern_warnings,
@@ -73,6 +74,7 @@ def _config_warnings(context: CommandContext) -> list[str]:
         *callback_warnings(config),
         *access_warnings(config),
         *slow_pattern_warnings(config),
+        *alert_warnings(config),
         *readable_secret_warnings(files),
         *lint_config(config),
     ]
@@ -179,7 +181,8 @@ def _has_mail_problem(context: CommandContext) -> bool:
     if settings.url is None:
         context.out.print("note  mail: no mail.url, so notifications wait in the outbox")
         return False
-    from monitor.mail import compose, mail_url
+    from monitor.mail import mail_url
+    from monitor.mail.mime import bare_address
     from monitor.mail.smtp import SmtpConnection
 
     address = mail_url.parse_mail_url(settings.url.get_secret_value())
@@ -187,7 +190,7 @@ def _has_mail_problem(context: CommandContext) -> bool:
     try:
         with SmtpConnection(address, timeout=settings.timeout.total_seconds()) as connection:
             connection.open()
-            connection.try_envelope(sender=compose.bare_address(settings.sender), to=recipient)
+            connection.try_envelope(sender=bare_address(settings.sender), to=recipient)
     except DeliveryError as error:
         context.out.print(f"FAIL  mail: {error}", markup=False)
         return True

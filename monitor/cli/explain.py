@@ -77,7 +77,7 @@ def _named_query(context: CommandContext, text: str) -> str:
     if not context.has_config:
         return text
     queries_by_name = {name.casefold(): query for name, query in context.config.topics.items()}
-    queries_by_name |= {alert.name.casefold(): alert.query for alert in context.config.alerts}
+    queries_by_name |= {alert.name.casefold(): alert.rule_query for alert in context.config.alerts}
     return queries_by_name.get(text.strip().casefold(), text)
 
 

@@ -20,6 +20,7 @@ from monitor.config.types import (
     Country,
     CssSelector,
     DeliverySchedule,
+    DigestSchedule,
     Duration,
     HostName,
     IndexPrefix,
@@ -32,6 +33,7 @@ from monitor.config.types import (
     Password,
     PositiveDuration,
     QueryText,
+    QuietHours,
     SingleLine,
     StoreUrl,
     TermName,
@@ -46,6 +48,7 @@ from monitor.config.types import (
 from monitor.mail import CHANNEL_NAME
 from monitor.polling.budget import DEFAULT_POLL_BUDGET
 from monitor.query.fragments import Fragments
+from monitor.query.syntax import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +59,15 @@ ANY_HOST = "any"  # value of an outlet's ``hosts``, which is no host name
 
 Render: TypeAlias = Literal["none", "splash", "playwright", "auto"]
 
+DigestKind: TypeAlias = Literal["combined", "separate"]
+
 # Types of lists; the file may also have a single value instead of a list with one item.
 HostNames: TypeAlias = Annotated[tuple[HostName, ...], BeforeValidator(as_one_item_list)]
 WebUrls: TypeAlias = Annotated[tuple[WebUrl, ...], BeforeValidator(as_one_item_list)]
 MailAddresses: TypeAlias = Annotated[tuple[MailAddress, ...], BeforeValidator(as_one_item_list)]
+Names: TypeAlias = Annotated[tuple[NonEmptyName, ...], BeforeValidator(as_one_item_list)]
+Languages: TypeAlias = Annotated[tuple[Language, ...], BeforeValidator(as_one_item_list)]
+Countries: TypeAlias = Annotated[tuple[Country, ...], BeforeValidator(as_one_item_list)]
 UrlPatterns: TypeAlias = Annotated[tuple[UrlPattern, ...], BeforeValidator(as_one_item_list)]
 CssSelectors: TypeAlias = Annotated[tuple[CssSelector, ...], BeforeValidator(as_one_item_list)]
 
@@ -148,8 +156,39 @@ class Alert(FrozenModel):
     name: NonEmptyName
     query: QueryText
     to: Annotated[MailAddresses, Field(min_length=1)]
+    outlets: Names = ()  # if not empty, only stories of these outlets; so the next three
+    languages: Languages = ()
+    countries: Countries = ()
+    topics: Names = ()
     deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
+    repeat: Literal["digest", "outlet"] = "digest"  # a reported event at a further outlet: in `rest`, or at once
+    rest: DigestSchedule = "daily 07:00"  # digest of what an instant alert does not mail at once
+    max_per_hour: int | None = Field(default=None, ge=1, le=1000)  # mails of an instant alert; more wait for `rest`
+    quiet_hours: QuietHours | None = None  # as 22:00-07:00 in `timezone`; without instant and hourly mail
+    late_after: PositiveDuration | None = None  # a story that is found later after its publication is marked late
+    digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
+    when_empty: Literal["silent", "send"] = "silent"  # what a digest without a match does
+    max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
+
+    @property
+    def filter_query(self) -> str:
+        """The filters as a query: a story must have one of the values of each; empty without filters."""
+        filters = (
+            ("outlet", self.outlets),
+            ("language", self.languages),
+            ("country", self.countries),
+            ("topic", self.topics),
+        )
+        alternatives = [
+            " OR ".join(str(Value(field, value)) for value in values) for field, values in filters if values
+        ]
+        return " AND ".join(f"({each})" for each in alternatives)
+
+    @property
+    def rule_query(self) -> str:
+        """The query that a story must match, with the filters."""
+        return f"({self.query}) AND {self.filter_query}" if self.filter_query else self.query
 
     @property
     def targets_by_channel(self) -> dict[str, tuple[str, ...]]:

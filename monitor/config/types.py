@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstrain
 from monitor.errors import FragmentError, QueryError
 from monitor.mail import mail_url
 from monitor.notify import delivery_times
+from monitor.notify.quiet_hours import parse_quiet_hours
 from monitor.polling.budget import PollBudget
 
 if TYPE_CHECKING:
@@ -261,6 +262,19 @@ def valid_delivery_schedule(value: str) -> str:
     return value
 
 
+def valid_digest_schedule(value: str) -> str:
+    """Validates when a digest is sent: as `valid_delivery_schedule`, but not ``instant``."""
+    if delivery_times.parse_schedule(value).frequency == "instant":
+        raise ValueError("instant is no time of a digest; write hourly, daily 07:00 or weekly mon 07:00")
+    return value
+
+
+def valid_quiet_hours(value: str) -> str:
+    """Validates quiet hours, as ``22:00-07:00``."""
+    parse_quiet_hours(value)
+    return value
+
+
 def valid_timezone(value: str) -> str:
     """Validates a name of the IANA time zone database."""
     try:
@@ -367,6 +381,8 @@ TermName: TypeAlias = Annotated[
     AfterValidator(valid_term_name),
 ]
 DeliverySchedule: TypeAlias = Annotated[str, AfterValidator(valid_delivery_schedule)]
+DigestSchedule: TypeAlias = Annotated[str, AfterValidator(valid_digest_schedule)]
+QuietHours: TypeAlias = Annotated[str, AfterValidator(valid_quiet_hours)]
 Timezone: TypeAlias = Annotated[str, AfterValidator(valid_timezone)]
 IndexPrefix: TypeAlias = Annotated[str, AfterValidator(valid_index_prefix)]
 StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(check_store_url))]

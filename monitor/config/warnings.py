@@ -11,12 +11,14 @@ from monitor.discovery.url_patterns import slow_pattern_example
 from monitor.egress.address_guard import may_be_public_host
 from monitor.egress.own_sites import OwnSites
 from monitor.models import now
+from monitor.notify.delivery_times import parse_schedule
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from monitor.config.schema import Config, Outlet
+    from monitor.config.schema import Alert, Config, Outlet
 
 # Between two polls of an outlet; a shorter one is probably a typing error.
 MIN_SENSIBLE_POLL_INTERVAL = timedelta(minutes=1)
@@ -64,6 +66,45 @@ def slow_pattern_warnings(config: Config) -> list[str]:
         for pattern in patterns
         if slow_pattern_example(pattern, outlet.url)
     ]
+
+
+def alert_warnings(config: Config) -> list[str]:
+    """Returns a warning for each key of an alert that has no effect, and each unknown name in its filters."""
+    return [
+        f"alerts.{alert.name}: {message}"
+        for alert in config.alerts
+        for message in (*_ineffective_keys(alert), *_unknown_filter_values(config, alert))
+    ]
+
+
+def _unknown_filter_values(config: Config, alert: Alert) -> Iterator[str]:
+    """Yields a message for each outlet and topic of the filters that the configuration lacks.
+
+    With an aggregator, stories may be of any outlet.
+    """
+    known_outlets = [outlet.name for outlet in config.outlets]
+    has_aggregator = any(outlet.is_aggregator for outlet in config.outlets)
+    for kind, names, known in (
+        ("outlet", () if has_aggregator else alert.outlets, known_outlets),
+        ("topic", alert.topics, list(config.topics)),
+    ):
+        folded = {name.casefold() for name in known}
+        for name in names:
+            if name.casefold() not in folded:
+                yield f"{kind}s: {unknown_name_message(kind, name, known)}"
+
+
+def _ineffective_keys(alert: Alert) -> Iterator[str]:
+    if alert.digest == "separate" and "max_entries" in alert.model_fields_set:
+        yield "max_entries has no effect with digest: separate, whose mails show all events"
+    frequency = parse_schedule(alert.deliver).frequency
+    for key in ("rest", "max_per_hour") if frequency != "instant" else ():
+        if key in alert.model_fields_set:
+            yield f"{key} has no effect with deliver: {alert.deliver}; it is for instant alerts"
+    if frequency == "instant" and alert.when_empty == "send":
+        yield "when_empty: send has no effect with deliver: instant; it is for digests"
+    if frequency in {"daily", "weekly"} and alert.quiet_hours:
+        yield f"quiet_hours have no effect with deliver: {alert.deliver}, which names the time of the mail"
 
 
 def expired_cookies_message(outlet: Outlet) -> str:

@@ -376,7 +376,8 @@ class CommitDecider:
         matches, matches_before = self._rules.match(analysed), self._rules.match(stored)
         newly_matching = {*matches.alerts}.difference(matches_before.alerts, stored.alerts)
         # The new version must match too: the unchanged text may contain words that the alert excludes.
-        matching_additions = {*matches.alerts}.intersection(self._rules.match(additions).alerts)
+        # Filters by topic are about the story, which may have its topics without the additions.
+        matching_additions = {*matches.alerts}.intersection(self._rules.match(additions, apply_filters=False).alerts)
         if is_first_text and not is_takeover:
             matching_additions.difference_update(stored.alerts)
         fired = sorted(newly_matching | matching_additions)

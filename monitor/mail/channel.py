@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import DeliveryRefused, DeliveryUnavailable
 from monitor.mail import compose, describe, mail_url
+from monitor.mail.mime import bare_address
 from monitor.mail.smtp import SmtpConnection
 from monitor.mail.smtp_addresses import AddressRests
 
@@ -25,7 +26,7 @@ class EmailChannel:
     def __init__(self, config: Config) -> None:
         assert config.mail.url is not None
         self._config = config
-        self._sender = compose.bare_address(config.mail.sender)
+        self._sender = bare_address(config.mail.sender)
         self._server = mail_url.parse_mail_url(config.mail.url.get_secret_value())
         self._rests = AddressRests()
         self._lock = threading.Lock()
@@ -44,7 +45,7 @@ class EmailChannel:
     def compose(
         self, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
     ) -> bytes:
-        return compose.alert_mail(self._config, message.id, message.notifications, stories, hits, at=at)
+        return compose.alert_mail(self._config, message, stories, hits, at=at)
 
     @staticmethod
     def describe(target: str) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.errors import DeliveryError
-from monitor.mail import CHANNEL_NAME, compose
+from monitor.mail import CHANNEL_NAME, ops_reports
 from monitor.models import from_rfc3339, rfc3339
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class OpsMail:
         if not to:
             return []
         replies = [(channel.describe(target), reason) for target, reason in reasons.items()]
-        content = compose.refused_targets_mail(self._config, message, stories, replies, at=at)
+        content = ops_reports.refused_targets_mail(self._config, message, stories, replies, at=at)
         try:
             self._channel.open()
             refusals = self._channel.send(content, targets=to)
@@ -101,7 +101,7 @@ class OpsMail:
         if not to_report:
             return ""
         reported_before = {state.name: reported[state.name]["at"] for state in to_report if state.name in reported}
-        content = compose.failing_outlets_mail(self._config, to_report, reported_before, at=now)
+        content = ops_reports.failing_outlets_mail(self._config, to_report, reported_before, at=now)
         if error := self._send_report(content):
             return f"the report of failing outlets to mail.ops failed: {error}"
         for state in to_report:
@@ -129,7 +129,7 @@ class OpsMail:
         to_report = [state for state in states if current[state.name].keys() - reported.get(state.name, {}).keys()]
         if not to_report:
             return ""
-        if error := self._send_report(compose.suspect_outlets_mail(self._config, to_report, at=now)):
+        if error := self._send_report(ops_reports.suspect_outlets_mail(self._config, to_report, at=now)):
             return f"the report of suspect outlets to mail.ops failed: {error}"
         for state in to_report:
             new = dict.fromkeys(current[state.name], rfc3339(now))

@@ -9,31 +9,57 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from monitor.models import Hit, Notification, Story
+    from monitor.models import Hit, Notification, NotificationKey, Story
     from monitor.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Batch:
+    """Notifications whose messages are prepared together; each message has those of one set of targets.
+
+    The outbox stores the batch's id with its notifications before the first message is sent, so that after a kill the
+    same messages are sent again under the same ids.
+    """
+
+    id: str
+    notifications: tuple[Notification, ...]
+    message_count: int = 1
+    counted_alerts: tuple[str, ...] = ()  # alerts against whose limit of messages an hour the batch counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """Notifications of one alert and channel that are delivered together to the same targets."""
+    """Notifications of one channel, of one or several alerts, that are delivered together to the same targets."""
 
     id: str  # the same when the message is sent again; e-mail uses it as Message-ID
     notifications: tuple[Notification, ...]
+    targets: tuple[str, ...]
+    batch: Batch
+    notes: tuple[str, ...] = ()  # lines for the reader about the delivery, such as a limit that is reached
+    late_joiners: frozenset[NotificationKey] = frozenset()  # notifications whose events the alert has reported before
+
+    @classmethod
+    def alone(cls, message_id: str, notifications: Sequence[Notification]) -> Message:
+        """Returns the only message of a batch, for the targets of its notifications, which all have the same."""
+        batch = Batch(id=message_id, notifications=tuple(notifications))
+        return cls(
+            id=message_id, notifications=batch.notifications, targets=batch.notifications[0].targets, batch=batch
+        )
 
     @property
-    def alert(self) -> str:
-        """The name of the alert, which all notifications of the message share."""
-        return self.notifications[0].alert
+    def alerts(self) -> tuple[str, ...]:
+        """The names of the alerts, in the order of their first notifications."""
+        return tuple(dict.fromkeys(notification.alert for notification in self.notifications))
+
+    @property
+    def alerts_text(self) -> str:
+        """The alerts in errors and logs: ``alert sberbank`` or ``alerts sberbank, brics``."""
+        return f"alert{'s' if len(self.alerts) > 1 else ''} {', '.join(self.alerts)}"
 
     @property
     def channel(self) -> str:
         """The name of the channel, which all notifications of the message share."""
         return self.notifications[0].channel
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The targets, which all notifications of the message share."""
-        return self.notifications[0].targets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from monitor.config import Alert
+    from monitor.models import Notification
 
 Frequency: TypeAlias = Literal["instant", "hourly", "daily", "weekly"]
 
@@ -75,3 +79,19 @@ def next_delivery_time(deliver: str, timezone: str, now: datetime) -> datetime:
         if due > now:
             return due
         day += step
+
+
+def is_in_rest(alert: Alert, notification: Notification) -> bool:
+    """Returns True if a notification of an instant alert goes into a digest, as a time of the alert's ``rest`` passed.
+
+    This is so for late joiners, for what exceeds a limit, and for what waited longer for another reason.
+    """
+    if parse_schedule(alert.deliver).frequency != "instant":
+        return False
+    return next_delivery_time(alert.rest, alert.timezone, notification.created_at) <= notification.due_at
+
+
+def local_time_text(time: datetime, timezone: str) -> str:
+    """Returns a time with its time zone for readers: ``22 Nov 2026, 07:00 UTC``."""
+    local = time.astimezone(ZoneInfo(timezone))
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"

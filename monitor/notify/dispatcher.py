@@ -26,20 +26,24 @@ from monitor.errors import (
 from monitor.models import now as clock
 from monitor.notify import server_fingerprints
 from monitor.notify.alert_delays import AlertDelays
+from monitor.notify.batch_results import BatchResults
 from monitor.notify.channel import Refusals
 from monitor.notify.claims import CLAIM_TERM, claim_holder
 from monitor.notify.concurrent_sends import ConcurrentSends, Stopped, call_until_stopped
+from monitor.notify.coverage_notes import CoverageNotes
 from monitor.notify.due_messages import DueMessages, requeue_corrected_targets, requeue_failed
+from monitor.notify.empty_digests import is_placeholder
+from monitor.notify.message_counts import MessageCounts
 from monitor.notify.receipts import Receipts
 from monitor.notify.report import ChannelReport, DeliveryReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from monitor.config import Config
-    from monitor.models import Hit
-    from monitor.notify.channel import Channel, Message, OperatorReports
+    from monitor.models import Hit, Notification
+    from monitor.notify.channel import Batch, Channel, Message, OperatorReports
     from monitor.store import Store
 
 T = TypeVar("T")
@@ -59,6 +63,7 @@ class Dispatcher:
     """Delivers each notification of the outbox through its channel.  Several processes may deliver at the same time.
 
     ``channels`` are the configured channels by name.  Notifications of other channels stay in the outbox.
+    ``before_delivery`` may add notifications to it.
     """
 
     def __init__(
@@ -68,8 +73,10 @@ class Dispatcher:
         channels: Mapping[str, Channel],
         reports: OperatorReports | None = None,
         *,
+        before_delivery: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = clock,
     ) -> None:
+        self._before_delivery = before_delivery
         self._store = store
         self._config = config
         self._channels = channels
@@ -92,6 +99,7 @@ class Dispatcher:
             self._requeue_after_change_of_server()
             self._has_requeued = True
         report = DeliveryReport()
+        self._before_delivery()
         if self._channels:
             with claim_holder() as holder:
                 _DeliveryRun(
@@ -146,7 +154,10 @@ class _DeliveryRun:
         self.channels = channels
         self.holder = holder
         self.receipts = Receipts(store)
+        self.results: dict[Batch, BatchResults] = {}  # of batches of which not all messages have a result
         self.delays = AlertDelays(store)
+        self.message_counts = MessageCounts(store)
+        self.coverage_notes = CoverageNotes(store, config)
         self.reports = reports
         self.report = report
         self.now = now
@@ -222,15 +233,16 @@ class _DeliveryRun:
         return ""
 
     def _send_message(self, message: Message) -> None:
-        ids = [notification.story for notification in message.notifications]
+        ids = [notification.story for notification in message.notifications if not is_placeholder(notification)]
         stories = self.store.stories(ids)
-        hits = self._hits_of_deleted_stories(message.alert, {*ids} - stories.keys())
+        hits = self._hits_of_deleted_stories(message.alerts, {*ids} - stories.keys())
         channel = self.channels[message.channel]
-        content = channel.compose(message, stories, hits, at=self.now())
+        noted = replace(message, notes=(*message.notes, *self.coverage_notes.notes(message, at=self.now())))
+        content = channel.compose(noted, stories, hits, at=self.now())
         try:
-            self.store.assign_message_ids({message.id: message.notifications}, holder=self.holder)
+            self.store.assign_message_ids({message.batch.id: message.batch.notifications}, holder=self.holder)
         except LeaseLost:
-            log.info("another process sends the message of alert %s by %s", message.alert, message.channel)
+            log.info("another process sends the message of %s by %s", message.alerts_text, message.channel)
             return
         self.sends.start(message, lambda: channel.send(content, targets=message.targets))
 
@@ -243,62 +255,78 @@ class _DeliveryRun:
         """Records the results of messages whose sends have ended; waits up to ``wait_seconds`` for the first."""
         for send in self.sends.take_finished(wait_seconds=wait_seconds):
             message = send.message
-            with_id = tuple(replace(notification, message_id=message.id) for notification in message.notifications)
-            attempted = replace(message, notifications=with_id)
             try:
                 refusals = send.result.result()
             except DeliveryUnknown as error:
-                self._report_error_and_postpone(attempted, error)
+                self._report_error_and_postpone(message, error, may_have_arrived=True)
             except DeliveryUnavailable as error:
-                # Returned without the message id, so that later notifications may be sent together with these.
-                self._report_error_and_postpone(message, error)
+                self._report_error_and_postpone(message, error, may_have_arrived=False)
             except DeliveryRefused as error:
-                self._record_send_result(attempted, Refusals(permanently=dict.fromkeys(message.targets, str(error))))
+                self._record_send_result(message, Refusals(permanently=dict.fromkeys(message.targets, str(error))))
             else:
-                self._record_send_result(attempted, refusals)
+                self._record_send_result(message, refusals)
 
     def _record_send_result(self, message: Message, refusals: Refusals) -> None:
-        """Marks the notifications as sent, or returns them to the outbox for the targets that were refused."""
+        """Records a message that the server accepted or refused, for each of its targets."""
         reasons = refusals.temporarily | refusals.permanently
         report = self._report_of(message)
         if len(reasons) < len(message.targets):
             report.messages += 1
-            report.notifications += len(message.notifications)
-        if not reasons:
-            at = self.now()
-            self._with_store_retry(lambda: self.store.mark_sent(message.notifications, now=at))
-            if any(notification.attempts for notification in message.notifications):
-                self._with_store_retry(lambda: self.receipts.delete(message.id))
-            self._record_delays(message, accepted_at=at)
-            return
-        if accepted := [target for target in message.targets if target not in reasons]:
-            self._with_store_retry(lambda: self.receipts.add(message.id, accepted))
-        error = self._error_text(message, reasons)
-        report.errors.append(f"alert {message.alert}: {error}")
+            report.notifications += sum(not is_placeholder(each) for each in message.notifications)
+        accepted = [target for target in message.targets if target not in reasons]
+        if accepted and (reasons or message.batch.message_count > 1):
+            self._with_store_retry(lambda: self.receipts.add(message.batch.id, accepted))
+        if accepted:
+            with suppress(StoreError):  # the next digest then counts from an earlier one
+                self.coverage_notes.record(message, at=self.now())
+        errors = self._error_texts(message, reasons)
+        if reasons:
+            report.errors.append(f"{message.alerts_text}: {'; '.join(errors.values())}")
         if refusals.permanently:
             report.refused += len(message.notifications)
             self._report_new_refusals(message, refusals.permanently)
-        else:
+        elif reasons:
             report.postponed += len(message.notifications)
-        delay = None if refusals.temporarily else REFUSED_RETRY_DELAY
-        self._return_to_outbox(message, targets=tuple(reasons), error=error, delay=delay)
+        self._add_result(message, errors, is_temporary=bool(refusals.temporarily), keeps_id=True)
 
-    def _record_delays(self, message: Message, *, accepted_at: datetime) -> None:
-        """Records how long the message's new stories took; a store that is away costs only this statistic."""
-        ids = [notification.story for notification in message.notifications if notification.version == 1]
-        try:
-            stories = self.store.stories(ids).values()
-            self.delays.add(message.alert, [story.published_at for story in stories], accepted_at=accepted_at)
-        except StoreError as error:
-            log.info("the delays of alert %s are not recorded: %s", message.alert, error)
+    def _add_result(self, message: Message, errors: Mapping[str, str], *, is_temporary: bool, keeps_id: bool) -> None:
+        """Adds a message's result to those of its batch; after the last one, settles the batch's notifications."""
+        results = self.results.setdefault(message.batch, BatchResults(batch=message.batch))
+        results.add(errors, is_temporary=is_temporary, keeps_id=keeps_id)
+        if results.is_complete:
+            del self.results[message.batch]
+            self._settle(results)
+
+    def _settle(self, results: BatchResults) -> None:
+        """Marks the notifications as sent that all targets have received, and returns the others to the outbox."""
+        at = self.now()
+        if delivered := results.delivered:
+            self._with_store_retry(lambda: self.store.mark_sent(delivered, now=at))
+            self._record_delays(delivered, accepted_at=at)
+            with suppress(StoreError):  # the count is approximate
+                self.message_counts.add(results.batch.counted_alerts, at=at)
+        if undelivered := results.undelivered:
+            self._return_to_outbox(undelivered, delay=None if results.is_retried_soon else REFUSED_RETRY_DELAY)
+        elif results.batch.message_count > 1 or any(notification.attempts for notification in delivered):
+            self._with_store_retry(lambda: self.receipts.delete(results.batch.id))
+
+    def _record_delays(self, delivered: Sequence[Notification], *, accepted_at: datetime) -> None:
+        """Records how long new stories took; a store that is away costs only this statistic."""
+        for alert in dict.fromkeys(notification.alert for notification in delivered):
+            ids = [each.story for each in delivered if each.alert == alert and each.version == 1]
+            try:
+                stories = self.store.stories(ids).values()
+                self.delays.add(alert, [story.published_at for story in stories], accepted_at=accepted_at)
+            except StoreError as error:
+                log.info("the delays of alert %s are not recorded: %s", alert, error)
 
     def _report_of(self, message: Message) -> ChannelReport:
         return self.report.of(message.channel)
 
-    def _error_text(self, message: Message, reasons: Mapping[str, str]) -> str:
-        """Returns the reasons with their targets, as the message's channel shows these."""
+    def _error_texts(self, message: Message, reasons: Mapping[str, str]) -> dict[str, str]:
+        """Returns each target's reason after the target, as the message's channel shows it."""
         describe = self.channels[message.channel].describe
-        return "; ".join(f"{describe(target)}: {reason}" for target, reason in reasons.items())
+        return {target: f"{describe(target)}: {reason}" for target, reason in reasons.items()}
 
     def _report_new_refusals(self, message: Message, reasons: dict[str, str]) -> None:
         """Reports permanent refusals to the operator, unless the notifications already contain the same reasons.
@@ -312,8 +340,9 @@ class _DeliveryRun:
         if is_reported:
             return
         if self.reports is None:
-            refused = f"{message.channel} refuses a message permanently: {self._error_text(message, reasons)}"
-            log.error("alert %s: %s; without mail.url no mail reports this", message.alert, refused)
+            shown = "; ".join(self._error_texts(message, reasons).values())
+            refused = f"{message.channel} refuses a message permanently: {shown}"
+            log.error("%s: %s; without mail.url no mail reports this", message.alerts_text, refused)
             return
         ids = [notification.story for notification in message.notifications]
         stories = self._with_store_retry(lambda: self.store.stories(ids))
@@ -329,30 +358,28 @@ class _DeliveryRun:
             if errors := call_until_stopped(report, self.stop):
                 self.report.of(self.reports.channel).errors += errors
 
-    def _report_error_and_postpone(self, message: Message, error: DeliveryError) -> None:
-        self._report_of(message).errors.append(f"alert {message.alert}: {error}")
-        self._postpone_message(message, str(error))
+    def _report_error_and_postpone(self, message: Message, error: DeliveryError, *, may_have_arrived: bool) -> None:
+        self._report_of(message).errors.append(f"{message.alerts_text}: {error}")
+        self._postpone_message(message, str(error), may_have_arrived=may_have_arrived)
 
-    def _postpone_message(self, message: Message, error: str) -> None:
+    def _postpone_message(self, message: Message, error: str, *, may_have_arrived: bool = False) -> None:
+        """Records a message that no target received, or whose result is unknown.
+
+        If no message of its batch may have arrived, later notifications may be sent together with these.
+        """
         self._report_of(message).postponed += len(message.notifications)
-        self._return_to_outbox(message, targets=message.targets, error=error, delay=None)
+        errors = dict.fromkeys(message.targets, error)
+        self._add_result(message, errors, is_temporary=True, keeps_id=may_have_arrived)
 
-    def _return_to_outbox(
-        self, message: Message, *, targets: tuple[str, ...], error: str, delay: timedelta | None
-    ) -> None:
-        """Postpones the notifications by ``delay``, or by the next of `DELIVERY_RETRY_DELAYS` if it is None."""
-        at = self.now()
-        postponed = [
-            replace(
-                notification,
-                targets=targets,
-                attempts=notification.attempts + 1,
-                error=error[:1000],
-                due_at=at
-                + (delay or DELIVERY_RETRY_DELAYS[min(notification.attempts, len(DELIVERY_RETRY_DELAYS) - 1)]),
-            )
-            for notification in message.notifications
-        ]
+    def _return_to_outbox(self, notifications: Sequence[Notification], *, delay: timedelta | None) -> None:
+        """Postpones notifications of a batch by ``delay``, or by the next of `DELIVERY_RETRY_DELAYS` if it is None.
+
+        All become due at the same time, because their messages are repeated together.
+        """
+        attempts = max(notification.attempts for notification in notifications)
+        delay = delay or DELIVERY_RETRY_DELAYS[min(attempts, len(DELIVERY_RETRY_DELAYS)) - 1]
+        due_at = self.now() + delay
+        postponed = [replace(notification, due_at=due_at) for notification in notifications]
         self._with_store_retry(lambda: self.store.postpone(postponed, holder=self.holder))
 
     def _with_store_retry(self, call: Callable[[], T]) -> T:
@@ -384,8 +411,10 @@ class _DeliveryRun:
                 time.sleep(pause)
                 pause = min(pause * 2, max_pause)
 
-    def _hits_of_deleted_stories(self, alert: str, missing: set[str]) -> dict[str, Hit]:
-        """Returns the alert's hits for the story ids ``missing``, by story id; ids without a hit are left out."""
+    def _hits_of_deleted_stories(self, alerts: Sequence[str], missing: set[str]) -> dict[str, Hit]:
+        """Returns the hits of the alerts for the story ids ``missing``, by story id; leaves out ids without a hit."""
         if not missing:
             return {}
-        return {hit.story: hit for hit in self.store.hits(alert, limit=10_000) if hit.story in missing}
+        return {
+            hit.story: hit for alert in alerts for hit in self.store.hits(alert, limit=10_000) if hit.story in missing
+        }

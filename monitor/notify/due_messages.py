@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from monitor.itertools_compat import batched
-from monitor.notify import delivery_times
-from monitor.notify.channel import Message
+from monitor.notify.batches import connected_groups, messages_of_batch, new_messages
 from monitor.notify.claims import CLAIM_TERM, is_abandoned_claim
+from monitor.notify.deferral import Deferral
+from monitor.notify.earlier_events import EarlierEvents
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from monitor.config import Config
     from monitor.models import Notification, Story
+    from monitor.notify.channel import Message
     from monitor.notify.receipts import Receipts
     from monitor.notify.report import DeliveryReport
     from monitor.store import Store
@@ -30,8 +32,9 @@ log = logging.getLogger(__name__)
 
 MAX_NOTIFICATIONS_PER_CLAIM = 1000  # that one call of Store.claim returns
 MAX_NOTIFICATIONS_PER_BATCH = 10_000  # that are claimed before the first is sent
-MAX_SEPARATE_MESSAGES = 5  # of one instant alert, one per cluster; if more clusters are due, they share messages
-MAX_CLUSTERS_PER_MESSAGE = 100
+MAX_SEPARATE_MESSAGES = 5  # of the same instant alerts, one per cluster; if more are due, they share messages
+MAX_CLUSTERS_PER_MESSAGE = 100  # of instant alerts and ``digest: separate``, whose messages show all of them
+MAX_CLUSTERS_PER_DIGEST = 1000  # of combined digests, which show `max_entries` of an alert and count the others
 # How long a notification waits for its story.  The Elasticsearch store writes notifications before the story; if the
 # process is killed in between, another process commits the page again within this time.
 STORY_COMMIT_GRACE = timedelta(minutes=30)
@@ -66,7 +69,9 @@ class DueMessages:
         self._now = now
         self._stop = stop
         self._configured_targets = configured_targets(config)
-        self._schedule_by_alert = {alert.name: alert.deliver for alert in config.alerts}
+        self._events = EarlierEvents(store)
+        self._alerts = {alert.name: alert for alert in config.alerts}
+        self._deferral = Deferral(store, self._alerts, self._events, now=now)
         self._message_id_domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
 
     def claim(self) -> list[Message]:
@@ -118,11 +123,16 @@ class DueMessages:
                 without_target.append(notification)
         if delivered:
             self._store.mark_sent(delivered, now=self._now())
-            for message_id in {notification.message_id for notification in delivered if notification.message_id}:
-                self._receipts.delete(message_id)
+            self._delete_receipts({notification.message_id for notification in delivered if notification.message_id})
         if without_target:
             self._postpone_without_target(without_target)
         return addressed
+
+    def _delete_receipts(self, message_ids: set[str]) -> None:
+        """Deletes the receipts of the batches of which no notification waits."""
+        unsent = self._store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
+        for message_id in message_ids.difference(each.message_id or "" for each in unsent):
+            self._receipts.delete(message_id)
 
     def _postpone_without_target(self, notifications: Sequence[Notification]) -> None:
         error, due_at = "the alert has no target", self._now() + NO_TARGET_DELAY
@@ -137,29 +147,87 @@ class DueMessages:
             report.errors.append(f"alert {notification.alert}: {error}")
 
     def _group_into_messages(self, notifications: Sequence[Notification]) -> list[Message]:
-        """Groups notifications into messages: by message id if they have one, else by alert, channel and targets."""
-        attempted: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
-        fresh: dict[tuple[str, str, tuple[str, ...]], list[Notification]] = defaultdict(list)
+        """Groups notifications into messages: those with a message id as before, the others anew."""
+        attempted: dict[str, list[Notification]] = defaultdict(list)
+        fresh = []
         for notification in sorted(notifications, key=lambda each: (each.due_at, each.created_at, each.key)):
             if notification.message_id:
-                attempted[notification.message_id, notification.targets].append(notification)
+                attempted[notification.message_id].append(notification)
             else:
-                fresh[notification.alert, notification.channel, notification.targets].append(notification)
+                fresh.append(notification)
         messages = [
-            Message(id=message_id, notifications=tuple(group))
-            for (message_id, _), group in attempted.items()
+            message
+            for message_id, group in attempted.items()
             if not self._postpone_incomplete(message_id, group, claimed=notifications)
+            for message in messages_of_batch(message_id, group)
         ]
-        for (alert, _, _), due in fresh.items():
-            stories = self._store.stories([notification.story for notification in due])
-            clusters = group_by_cluster(self._postpone_uncommitted(due, stories), stories)
-            schedule = delivery_times.parse_schedule(self._schedule_by_alert.get(alert, "instant"))
-            is_instant = schedule.frequency == "instant"
-            is_single = is_instant and len(clusters) <= MAX_SEPARATE_MESSAGES
-            for batch in batched(clusters, 1 if is_single else MAX_CLUSTERS_PER_MESSAGE):
-                entries = tuple(notification for cluster in batch for notification in cluster)
-                messages.append(Message(id=_message_id(entries, self._message_id_domain), notifications=entries))
-        return messages
+        fresh = self._without_postponed(fresh, self._deferral.quiet(fresh))
+        for group in self._fresh_groups(fresh):
+            messages += self._messages_of_group(group)
+        return [self._with_late_joiners(message) for message in messages]
+
+    def _fresh_groups(self, notifications: Sequence[Notification]) -> Iterator[list[Notification]]:
+        """Yields groups whose notifications may share messages.
+
+        Instant mail and digests are not mixed, nor alerts with ``digest: separate`` with others.
+        """
+        grouped: dict[tuple[str, bool, str], list[Notification]] = defaultdict(list)
+        for notification in notifications:
+            alert = self._alerts.get(notification.alert)
+            is_combined = alert is not None and alert.digest == "combined"
+            separate = "" if is_combined else notification.alert
+            grouped[notification.channel, self._deferral.is_instant(notification), separate].append(notification)
+        for group in grouped.values():
+            yield from connected_groups(group)
+
+    def _messages_of_group(self, notifications: Sequence[Notification]) -> Iterator[Message]:
+        """Yields the messages of a group: of instant alerts one for each event, unless many are due at once."""
+        stories = self._store.stories([notification.story for notification in notifications])
+        ready = self._postpone_uncommitted(notifications, stories)
+        ready = self._without_postponed(ready, self._deferral.late_joiners(ready, stories))
+        clusters = group_by_cluster(ready, stories)
+        if not clusters:
+            return
+        alert = self._alerts.get(notifications[0].alert)
+        max_clusters = MAX_CLUSTERS_PER_DIGEST if alert and alert.digest == "combined" else MAX_CLUSTERS_PER_MESSAGE
+        if not self._deferral.is_instant(notifications[0]):
+            for batch in batched(clusters, max_clusters):
+                yield from new_messages(list(chain.from_iterable(batch)), domain=self._message_id_domain)
+            return
+        for matching in _by_alerts(clusters):
+            is_single = len(matching) <= MAX_SEPARATE_MESSAGES
+            for batch in batched(matching, 1 if is_single else MAX_CLUSTERS_PER_MESSAGE):
+                yield from self._instant_messages(list(chain.from_iterable(batch)))
+
+    def _instant_messages(self, notifications: Sequence[Notification]) -> Iterator[Message]:
+        """Yields the messages of a batch of instant notifications; postpones those above the limits of their alerts."""
+        ready = self._without_postponed(notifications, self._deferral.above_limit(notifications))
+        if not ready:
+            return
+        counted_alerts, notes = self._deferral.count_message(ready)
+        for message in new_messages(ready, domain=self._message_id_domain, counted_alerts=counted_alerts):
+            yield replace(message, notes=notes)
+
+    def _without_postponed(
+        self, notifications: Sequence[Notification], postponed: Sequence[Notification]
+    ) -> list[Notification]:
+        """Stores the new due times of the notifications ``postponed``, and returns the others."""
+        if postponed:
+            self._store.postpone(postponed, holder=self._holder)
+        keys = {notification.key for notification in postponed}
+        return [notification for notification in notifications if notification.key not in keys]
+
+    def _with_late_joiners(self, message: Message) -> Message:
+        """Returns the message with the keys of its notifications whose events were reported before."""
+        repeated = [each for each in message.notifications if self._deferral.repeats_briefly(each)]
+        stories = self._store.stories([notification.story for notification in repeated])
+        together = frozenset(notification.key for notification in message.notifications)
+        late = frozenset(
+            notification.key
+            for notification in repeated
+            if self._events.is_late_joiner(notification, stories.get(notification.story), together=together)
+        )
+        return replace(message, late_joiners=late)
 
     def _postpone_incomplete(
         self, message_id: str, group: Sequence[Notification], *, claimed: Sequence[Notification]
@@ -171,8 +239,10 @@ class DueMessages:
         """
         unsent = self._store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
         siblings = {each.key for each in unsent if each.message_id == message_id}
-        if siblings <= {each.key for each in claimed}:
-            return False
+        missing = siblings - {each.key for each in claimed}
+        snoozed = {alert for alert, until in self._store.snoozes().items() if until > self._now()}
+        if all(alert in snoozed for alert, *_ in missing):
+            return False  # the alert of the missing part may be snoozed for long; the other part gets another id
         due_at = self._now() + INCOMPLETE_MESSAGE_DELAY
         self._store.postpone([replace(each, due_at=due_at) for each in group], holder=self._holder)
         return True
@@ -196,19 +266,31 @@ class DueMessages:
         return [notification for notification in notifications if not awaits_story_commit(notification)]
 
 
+def _by_alerts(clusters: Sequence[list[Notification]]) -> list[list[list[Notification]]]:
+    """Returns the clusters that the same alerts match in one list each, so that an instant mail is about its alerts."""
+    grouped: dict[frozenset[str], list[list[Notification]]] = defaultdict(list)
+    for cluster in clusters:
+        grouped[frozenset(notification.alert for notification in cluster)].append(cluster)
+    return list(grouped.values())
+
+
 def requeue_corrected_targets(store: Store, config: Config, *, at: datetime) -> None:
     """Makes postponed notifications due at ``at`` whose targets in the configuration were corrected.
 
     A target is corrected if the configuration no longer names it, or if there was no target and now there is one.
+    The other notifications of the same batch become due too, as their messages are repeated together.
     """
     configured = configured_targets(config)
-    corrected = [
-        replace(notification, due_at=at)
+    waiting = [
+        notification
         for notification in store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
-        if notification.error and notification.due_at > at and _is_corrected(notification, configured)
+        if notification.error and notification.due_at > at
     ]
-    if corrected:
-        store.postpone(corrected, holder="")
+    corrected = {notification.key for notification in waiting if _is_corrected(notification, configured)}
+    batches = {each.message_id for each in waiting if each.key in corrected and each.message_id}
+    due = [replace(each, due_at=at) for each in waiting if each.key in corrected or each.message_id in batches]
+    if due:
+        store.postpone(due, holder="")
 
 
 def requeue_failed(store: Store, channels: Sequence[str], *, at: datetime) -> None:
@@ -244,10 +326,3 @@ def current_targets(
     If the alert is removed or no longer uses the channel, returns the targets that the notification was queued with.
     """
     return configured.get((notification.alert, notification.channel), notification.targets)
-
-
-def _message_id(notifications: Sequence[Notification], domain: str) -> str:
-    """Returns a Message-ID that is the same for the same alert, story versions, channel and targets."""
-    keys = sorted("\t".join(map(str, notification.key)) for notification in notifications)
-    text = "\n".join([*keys, *sorted(notifications[0].targets)])
-    return f"<{hashlib.sha256(text.encode()).hexdigest()[:32]}@{domain}>"

@@ -16,4 +16,5 @@ def configured_rules(config: Config) -> RuleSet:
     return RuleSet(
         topics={name: parse(query, positive=True, fragments=config.fragments) for name, query in config.topics.items()},
         alerts={alert.name: parse(alert.query, positive=True, fragments=config.fragments) for alert in config.alerts},
+        filters={alert.name: parse(alert.filter_query) for alert in config.alerts if alert.filter_query},
     )

@@ -47,8 +47,12 @@ class RuleMatches:
 class RuleSet:
     """The compiled topics and alerts of a configuration.  Thread-safe."""
 
-    def __init__(self, *, topics: Mapping[str, Node], alerts: Mapping[str, Node]) -> None:
+    def __init__(
+        self, *, topics: Mapping[str, Node], alerts: Mapping[str, Node], filters: Mapping[str, Node] | None = None
+    ) -> None:
+        """``filters`` maps names of alerts to a second query, without words, that a story must match."""
         self._alerts = dict(alerts)
+        self._filters = {name: story_predicate(node) for name, node in (filters or {}).items()}
         self._topic_index = RuleIndex(topics)
         self._alert_index = RuleIndex(alerts)
 
@@ -58,10 +62,13 @@ class RuleSet:
         return cls(
             topics={name: parse(query, positive=True) for name, query in config.topics.items()},
             alerts={alert.name: parse(alert.query, positive=True) for alert in config.alerts},
+            filters={alert.name: parse(alert.filter_query) for alert in config.alerts if alert.filter_query},
         )
 
-    def match(self, story: Story | AnalysedStory, *, now: datetime | None = None) -> RuleMatches:
-        """Returns the topics and alerts that match a story.
+    def match(
+        self, story: Story | AnalysedStory, *, now: datetime | None = None, apply_filters: bool = True
+    ) -> RuleMatches:
+        """Returns the topics and alerts that match a story; without ``apply_filters`` also alerts for other stories.
 
         Alerts see the topics just matched (``topic:``), not those stored in the story.  A story whose context lines are
         needed too should be given analysed, because the analysis takes longer than matching.
@@ -71,7 +78,14 @@ class RuleSet:
         topics = self._topic_index.match(document, now)
         if topics != document.story.topics:
             document = document.with_story(replace(document.story, topics=topics))
-        return RuleMatches(topics, self._alert_index.match(document, now))
+        alerts = self._alert_index.match(document, now)
+        if apply_filters and self._filters:
+            alerts = tuple(name for name in alerts if self._passes_filter(name, document, now))
+        return RuleMatches(topics, alerts)
+
+    def _passes_filter(self, alert: str, document: AnalysedStory, now: datetime) -> bool:
+        is_match = self._filters.get(alert)
+        return is_match is None or is_match(document, now)
 
     def best_context_line(self, alert: str, story: Story | AnalysedStory) -> str:
         """Returns one line of text around the best match of an alert in a story, with matching words between ** and **.

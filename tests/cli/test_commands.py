@@ -332,6 +332,30 @@ def test_alerts_test_accepts_a_query_not_in_the_file(command: Callable[..., Run]
     assert "Other alerts had caught 1 of them already: sberbank (1)." in run.out
 
 
+def test_alerts_show_has_hits_reasons_and_times_of_one_alert(command: Callable[..., Run]) -> None:
+    run = command("alerts", "show", "SBERBANK")
+    lines = [line.split(maxsplit=1) for line in run.out.splitlines()]
+    assert (run.status, lines[0]) == (0, ["sberbank"])
+    assert ["deliver", "instant, the rest daily 07:00 (UTC)"] in lines
+    assert ["hits", "1 in 7 days; usual: -"] in lines
+    assert ["waiting", "1: due now"] in lines
+    assert run.out.count("█") >= 1
+    data = json.loads(command("alerts", "show", "sberbank", "--json").out)
+    assert (data["hits_7d"], data["usual_hits_7d"], data["waiting_reasons"]) == (1, None, {"due now": 1})
+    assert command("alerts", "show", "nothing").status == 2
+
+
+def test_alerts_backfill_queues_what_the_alert_has_not_reported(command: Callable[..., Run]) -> None:
+    run = command("alerts", "backfill", "sberbank", "--since", "60d", "--dry-run")
+    assert "sberbank: 1 story of 1 event would be queued for the digest of " in run.out
+    assert json.loads(command("alerts", "list", "--json").out)["waiting"] == 1
+    run = command("alerts", "backfill", "sberbank", "--since", "60d")
+    assert (run.status, run.out.count("queued for the digest of "), run.out.count("07:00 UTC.")) == (0, 1, 1)
+    assert json.loads(command("alerts", "list", "--json").out)["waiting"] == 2
+    run = command("alerts", "backfill", "sberbank", "--since", "60d")
+    assert run.out.startswith("sberbank: it has reported all stored stories since ")
+
+
 def test_alerts_list_shows_a_snooze_until_it_is_ended(command: Callable[..., Run]) -> None:
     assert command("alerts", "snooze", "sberbank", "2d").status == 0
     assert "snoozed until" in command("alerts", "list").out

@@ -12,6 +12,7 @@ from monitor.cli.context import CommandContext
 from monitor.config import load
 from monitor.mail import compose
 from monitor.models import Notification, now
+from monitor.notify.channel import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,8 @@ def test_the_mail_of_an_alert_with_terms_shows_the_words_in_context(home: Path, 
         story = next(story for story in store.scan(None, now=now()) if story.title == "Title of bank")
     times = {"due_at": now(), "created_at": now()}
     notification = Notification(alert="partners", story=story.id, version=1, channel="email", targets=("a@b",), **times)
-    mail = compose.alert_mail(load(home / "monitor.yaml", {}), "<1@b>", [notification], {story.id: story}, {}, at=now())
+    message = Message.alone("<1@b>", [notification])
+    mail = compose.alert_mail(load(home / "monitor.yaml", {}), message, {story.id: story}, {}, at=now())
     assert b"On Monday *Sberbank's* model was shown to *BRICS* partners." in mail
     assert b"Alert partners: @both" in mail
 

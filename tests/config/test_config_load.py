@@ -182,6 +182,13 @@ BROKEN = {
     ),
     "weekday": (ALERT + "x\n    deliver: weekly 07:00\n", "monitor.yaml:5: alerts[0].deliver: weekly needs a day"),
     "time zone": (ALERT + "x\n    timezone: Mars/Base\n", "monitor.yaml:5: alerts[0].timezone: "),
+    "digest": (ALERT + "x\n    digest: none\n", "monitor.yaml:5: alerts[0].digest: "),
+    "entries": (ALERT + "x\n    max_entries: 0\n", "monitor.yaml:5: alerts[0].max_entries: "),
+    "rest": (ALERT + "x\n    rest: instant\n", "monitor.yaml:5: alerts[0].rest: instant is no time of a digest"),
+    "repeat": (ALERT + "x\n    repeat: never\n", "monitor.yaml:5: alerts[0].repeat: "),
+    "quiet hours": (ALERT + "x\n    quiet_hours: 22-7\n", "monitor.yaml:5: alerts[0].quiet_hours: '22-7' are no quiet"),
+    "limit": (ALERT + "x\n    max_per_hour: 0\n", "monitor.yaml:5: alerts[0].max_per_hour: "),
+    "late": (ALERT + "x\n    late_after: soon\n", "monitor.yaml:5: alerts[0].late_after: 'soon' is not a duration"),
     "mail scheme": ("mail: {url: 'http://mail.example.org'}\n", "monitor.yaml:1: mail.url: it must begin with smtp://"),
     "mail option": (
         "mail: {url: 'smtp://m.example.org?starttls=maybe'}\n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -95,6 +95,7 @@ def config(
     *,
     to: tuple[str, ...] = RECIPIENTS,
     deliver: str = "instant",
+    digest: Literal["combined", "separate"] = "combined",
     options: str = "?starttls=never",
     **mail: Any,
 ) -> Config:
@@ -102,7 +103,7 @@ def config(
     return Config(
         outlets=tuple(Outlet(name=name, url="https://outlet.example/") for name in ("Outlet", "Other Outlet")),
         mail=MailSettings.model_validate({"url": url, "sender": "Monitor <monitor@example.org>", "timeout": 5, **mail}),
-        alerts=(Alert(name="sberbank", query="Sberbank", to=to, deliver=deliver),),
+        alerts=(Alert(name="sberbank", query="Sberbank", to=to, deliver=deliver, digest=digest),),
     )
 
 
@@ -136,12 +137,24 @@ def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None
     assert all(mail.part("plain").count(story.url) == 1 for story in stories)
 
 
-def test_a_large_digest_is_split_into_mails_of_a_hundred_entries(store: Store, clock: Clock) -> None:
+def test_a_flood_of_an_instant_alert_loses_no_entry(store: Store, clock: Clock) -> None:
+    stories = [put(store, f"s{number}") for number in range(due_messages.MAX_CLUSTERS_PER_MESSAGE + 6)]
+    with mail_server() as (behavior, port):
+        deliver(store, config(port), clock)
+    text = "".join(mail.part("plain") for mail in behavior.taken)
+    assert len(behavior.taken) == 2
+    assert [story.title for story in stories if text.count(f"{story.url}\n") != 1] == []
+
+
+def test_a_large_separate_digest_has_mails_of_a_hundred_entries(store: Store, clock: Clock) -> None:
     for number in range(due_messages.MAX_CLUSTERS_PER_MESSAGE + 1):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
-        deliver(store, config(port, deliver="daily 07:00"), clock)
-    assert len(behavior.taken) == 2
+        deliver(store, config(port, deliver="daily 07:00", digest="separate"), clock)
+    assert [str(mail.message["Subject"]).rpartition(":")[0] for mail in behavior.taken] == [
+        "[sberbank] daily digest, 22 Nov: 100 stories",
+        "[sberbank] daily digest, 22 Nov",
+    ]
 
 
 def test_stories_of_one_cluster_are_one_entry(store: Store, clock: Clock) -> None:

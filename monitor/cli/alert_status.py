@@ -1,0 +1,199 @@
+"""The state of an alert for ``alerts list`` and ``alerts show``: its hits against its habit, and what waits and why."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from monitor.cli.context import relative_time, short_duration
+from monitor.delivery_text import describe_target, has_only_mail
+from monitor.models import Hit, Notification, rfc3339
+from monitor.notify.alert_delays import AlertDelays
+from monitor.notify.delivery_times import is_in_rest, local_time_text, next_delivery_time, parse_schedule
+from monitor.notify.quiet_hours import end_of_quiet_hours
+from monitor.plural import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from monitor.config import Alert
+    from monitor.delays import Delays
+    from monitor.models import Json
+    from monitor.store import Store
+
+T = TypeVar("T", Hit, Notification)
+
+RECENT_DAYS = 7
+HABIT_WEEKS = 4  # before the recent days
+MAX_HITS = MAX_WAITING = 100_000  # that are counted, of all alerts
+SHOWN_SETTINGS = {
+    *("name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
+    *("when_empty", "max_per_hour", "quiet_hours", "late_after", "outlets", "languages", "countries", "topics"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertStatus:
+    """The state of one alert at the time ``at``; ``hits`` are those of the recent days and of its habit."""
+
+    alert: Alert
+    hits: tuple[Hit, ...]
+    waiting: tuple[Notification, ...]
+    snoozed_until: datetime | None
+    delays: Delays | None
+    at: datetime
+
+    @property
+    def recent_hits(self) -> list[Hit]:
+        """The hits of the last `RECENT_DAYS`."""
+        return [hit for hit in self.hits if hit.matched_at > self.at - timedelta(days=RECENT_DAYS)]
+
+    @property
+    def usual_hits(self) -> float | None:
+        """The mean number of hits in as many days before, over `HABIT_WEEKS`; None without any."""
+        earlier = len(self.hits) - len(self.recent_hits)
+        return earlier / HABIT_WEEKS if earlier else None
+
+    @property
+    def last_hit(self) -> Hit | None:
+        return max(self.hits, key=lambda hit: hit.matched_at, default=None)
+
+    @property
+    def median_delay(self) -> timedelta | None:
+        """The median time of its last stories from publication to the acceptance of their messages."""
+        return self.delays.median if self.delays else None
+
+    @property
+    def next_digest_at(self) -> datetime:
+        """The next time of its digest; of an instant alert, of its ``rest``."""
+        is_instant = parse_schedule(self.alert.deliver).frequency == "instant"
+        return next_delivery_time(self.alert.rest if is_instant else self.alert.deliver, self.alert.timezone, self.at)
+
+    @property
+    def deliver_text(self) -> str:
+        """The schedule with its time zone, or the end of a snooze."""
+        if self.snoozed_until:
+            return f"snoozed until {self.snoozed_until:%a %H:%M} UTC"
+        has_time = parse_schedule(self.alert.deliver).frequency in {"daily", "weekly"}
+        return f"{self.alert.deliver} {self.alert.timezone}" if has_time else self.alert.deliver
+
+    @property
+    def daily_counts(self) -> list[tuple[str, int]]:
+        """The number of hits on each of the last 14 days, the first one first."""
+        counts = Counter(f"{hit.matched_at:%Y-%m-%d}" for hit in self.hits)
+        days = [f"{self.at - timedelta(days=back):%Y-%m-%d}" for back in range(2 * RECENT_DAYS - 1, -1, -1)]
+        return [(day, counts[day]) for day in days]
+
+    @property
+    def waiting_reasons(self) -> dict[str, int]:
+        """The number of waiting notifications by the reason for which they wait."""
+        return dict(Counter(map(self._waiting_reason, self.waiting)))
+
+    def _waiting_reason(self, notification: Notification) -> str:
+        alert, due_at = self.alert, notification.due_at
+        due_text = local_time_text(due_at, alert.timezone)
+        if self.snoozed_until:
+            return "the alert is snoozed"
+        if notification.error:
+            attempts = f"tried {plural(notification.attempts, 'time')}, again {relative_time(due_at, self.at)}"
+            return f"{notification.error} ({attempts})"
+        if due_at <= self.at:
+            return "due now"
+        if parse_schedule(alert.deliver).frequency != "instant" or is_in_rest(alert, notification):
+            return f"for the digest of {due_text}"
+        if alert.quiet_hours and end_of_quiet_hours(alert.quiet_hours, alert.timezone, self.at):
+            return f"quiet hours until {due_text}"
+        return f"due {due_text}"
+
+    def to_json(self) -> Json:
+        """Returns the state as JSON.  Lists the settings by name, because the targets of a channel may be secret."""
+        return {
+            **self.alert.model_dump(mode="json", include=SHOWN_SETTINGS),
+            "targets": described_targets(self.alert.targets_by_channel),
+            "hits_7d": len(self.recent_hits),
+            "usual_hits_7d": self.usual_hits,
+            "last_hit_at": rfc3339(self.last_hit.matched_at) if self.last_hit else None,
+            "next_digest_at": rfc3339(self.next_digest_at),
+            "waiting": len(self.waiting),
+            "waiting_reasons": self.waiting_reasons,
+            "errors": sorted({notification.error for notification in self.waiting if notification.error}),
+            "snoozed_until": rfc3339(self.snoozed_until) if self.snoozed_until else None,
+            "delay": self.delays.summary_json() if self.delays else None,
+        }
+
+
+def read_statuses(store: Store, alerts: Sequence[Alert], *, at: datetime) -> list[AlertStatus]:
+    """Returns the state of each alert, in the same order."""
+    hits = _by_alert(store.hits(since=at - timedelta(days=RECENT_DAYS * (HABIT_WEEKS + 1)), limit=MAX_HITS))
+    waiting = _by_alert(store.outbox(limit=MAX_WAITING))
+    snoozes = {name: until for name, until in store.snoozes().items() if until > at}
+    delays = AlertDelays(store).by_alert(now=at)
+    return [
+        AlertStatus(
+            alert=alert,
+            hits=tuple(hits[alert.name]),
+            waiting=tuple(waiting[alert.name]),
+            snoozed_until=snoozes.get(alert.name),
+            delays=delays.get(alert.name),
+            at=at,
+        )
+        for alert in alerts
+    ]
+
+
+def _by_alert(records: Sequence[T]) -> dict[str, list[T]]:
+    grouped: dict[str, list[T]] = defaultdict(list)
+    for record in records:
+        grouped[record.alert].append(record)
+    return grouped
+
+
+def detail_lines(status: AlertStatus) -> list[tuple[str, str]]:
+    """Returns the lines of ``alerts show`` before its chart, as (label, text)."""
+    alert, zone = status.alert, status.alert.timezone
+    last, recent, usual = status.last_hit, len(status.recent_hits), status.usual_hits
+    lines = [
+        ("query", alert.rule_query),
+        ("to", targets_text(alert.targets_by_channel)),
+        ("deliver", _schedule_text(alert)),
+        ("next digest", local_time_text(status.next_digest_at, zone)),
+        ("hits", f"{recent:,} in {RECENT_DAYS} days; usual: {'-' if usual is None else f'{usual:.1f}'}"),
+        ("last hit", f"{relative_time(last.matched_at, status.at)}: {last.title} ({last.outlet})" if last else "-"),
+    ]
+    if status.delays and status.delays.median is not None and status.delays.p95 is not None:
+        text = f"median {short_duration(status.delays.median)}, p95 {short_duration(status.delays.p95)}"
+        lines.append(("delay", f"{text} from publication to the accepted mail"))
+    if status.snoozed_until:
+        lines.append(("snoozed", f"until {local_time_text(status.snoozed_until, zone)}"))
+    lines += [("waiting", f"{count:,}: {reason}") for reason, count in status.waiting_reasons.items()]
+    return lines if status.waiting else [*lines, ("waiting", "-")]
+
+
+def _schedule_text(alert: Alert) -> str:
+    is_instant = parse_schedule(alert.deliver).frequency == "instant"
+    parts = [
+        alert.deliver,
+        *([f"the rest {alert.rest}"] if is_instant else ()),
+        *([f"at most {plural(alert.max_per_hour, 'mail')} an hour"] if alert.max_per_hour and is_instant else ()),
+        *([f"not {alert.quiet_hours}"] if alert.quiet_hours else ()),
+    ]
+    return f"{', '.join(parts)} ({alert.timezone})"
+
+
+def targets_text(targets_by_channel: Mapping[str, Sequence[str]]) -> str:
+    """Returns the targets without their secrets; those of another channel than email follow the channel's name."""
+    return ", ".join(
+        f"{'' if has_only_mail([channel]) else f'{channel}: '}{target}"
+        for channel, targets in described_targets(targets_by_channel).items()
+        for target in targets
+    )
+
+
+def described_targets(targets_by_channel: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Returns the targets of each channel as lists may show them."""
+    return {
+        channel: [describe_target(channel, target) for target in targets]
+        for channel, targets in targets_by_channel.items()
+    }
