@@ -16,7 +16,7 @@ from monitor.errors import StoreUnavailable
 from monitor.extract import Extractor
 from monitor.ingest import Ingest
 from monitor.page_budget import PageBudget
-from monitor.query.configured_rules import configured_rules
+from monitor.query.rules import RuleSet
 from monitor.store import open_store
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Service:
         self.extractor = extractor
         self.store_retry_timeout = store_retry_timeout
         self.page_budget = PageBudget(max_page_bytes=config.crawl.max_size, concurrency=config.crawl.concurrency)
-        self.rules = configured_rules(config)
+        self.rules = RuleSet.of(config)
         self.ingest = Ingest(
             config=config,
             store=store,

@@ -31,9 +31,9 @@ def match_command(context: CommandContext, *, stories: str, as_json: bool) -> in
       media-monitor match --json stories.jsonl
       media-monitor extract --json page.html | media-monitor match -
     """
-    from monitor.query.configured_rules import configured_rules
+    from monitor.query.rules import RuleSet
 
-    rules = configured_rules(context.config)
+    rules = RuleSet.of(context.config)
     status = 0
     with _open_story_lines(stories) as lines:
         for number, story_or_error in read_stories(lines):

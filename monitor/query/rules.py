@@ -60,8 +60,12 @@ class RuleSet:
     def of(cls, config: Config) -> RuleSet:
         """Compiles the topics and alerts of a configuration.  Raises QueryError if one of their queries is invalid."""
         return cls(
-            topics={name: parse(query, positive=True) for name, query in config.topics.items()},
-            alerts={alert.name: parse(alert.query, positive=True) for alert in config.alerts},
+            topics={
+                name: parse(query, positive=True, fragments=config.fragments) for name, query in config.topics.items()
+            },
+            alerts={
+                alert.name: parse(alert.query, positive=True, fragments=config.fragments) for alert in config.alerts
+            },
             filters={alert.name: parse(alert.filter_query) for alert in config.alerts if alert.filter_query},
         )
 

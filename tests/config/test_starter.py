@@ -12,13 +12,12 @@ import pytest
 
 from monitor.config import load
 from monitor.models import Story, now, rfc3339
-from monitor.query.configured_rules import configured_rules
 from monitor.query.lint import lint_config
+from monitor.query.rules import RuleSet
 from query.everyday_texts import EVERYDAY_TEXTS
 
 if TYPE_CHECKING:
     from monitor.config import Config
-    from monitor.query.rules import RuleSet
 
 STARTER = Path(str(resources.files("monitor.cli") / "starter.yaml"))
 
@@ -30,7 +29,7 @@ def starter() -> Config:
 
 @cache
 def rules() -> RuleSet:
-    return configured_rules(starter())
+    return RuleSet.of(starter())
 
 
 def matching_rules(text: str, language: str) -> set[str]:

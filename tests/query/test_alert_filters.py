@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from monitor.config import Alert, Config
 from monitor.models import Story
 from monitor.query import parse
-from monitor.query.configured_rules import configured_rules
-
-if TYPE_CHECKING:
-    from monitor.query.rules import RuleSet
+from monitor.query.rules import RuleSet
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 STORY = Story(
@@ -33,7 +30,7 @@ STORY = Story(
 
 def rules(**filters: Any) -> RuleSet:
     alert = Alert.model_validate({"name": "a", "query": "bank OR VTB", "to": "d@example.org", **filters})
-    return configured_rules(Config(topics={"chips": "chip"}, alerts=(alert,)))
+    return RuleSet.of(Config(topics={"chips": "chip"}, alerts=(alert,)))
 
 
 @pytest.mark.parametrize(
