@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTH_NUMBER_BY_NAME
 from monitor.extract.blocks import comparison_key
+from monitor.extract.person_names import has_organization_word, is_capitalized_name, is_person_name
 from monitor.extract.vocabulary import all_entries, regex_alternatives
 
 if TYPE_CHECKING:
@@ -18,13 +19,20 @@ _BYLINE_PREFIX_PATTERN = re.compile(
     r"^\W*(?:(?:analysis|opinion|commentary|review|column|exclusive|interview|essay|explainer|perspective)\s(?=by\b))?"
     r"(?:(?:article |story |written |reported |posted |published |words? |text "
     r"|author|autor(?:in|a|es)?|auteur|autore|автор|текст)?\s*[:：]?\s*)?"
-    r"(?:\b(?:by|von|par|por|di|da|de|door|av|af|przez|από|от|od|oleh|bởi|yazan)\s*[:：]?\s+"
-    r"|(?:作者|文|記者|记者|責任編輯)\s*[:：/]?\s*)?",
+    r"(?:\b(?:by|von|par|por|di|da|de|door|av|af|przez|από|от|od|oleh|bởi|yazan|nga|του|της)\s*[:：]?\s+"
+    rf"|(?:{regex_alternatives('byline_labels')})(?:\s*[:：/｜|●丨・]\s*|\s+)|(?:作者|記者|记者|責任編輯)\s*)?",
+    re.IGNORECASE,
+)
+# A line of nothing but such words.
+_PREFIX_LINE_PATTERN = re.compile(
+    r"\W*(?:(?:article|story|written|reported|posted|published|words?|text|analysis|opinion)?\s*"
+    r"(?:by|von|par|por|di|da|de|door|av|af|przez|από|от|od|oleh|bởi|yazan|nga|του|της)"
+    rf"|authors?|autor(?:in|a|es)?|auteurs?|autore|автор|{regex_alternatives('byline_labels')})\s*[:：]?",
     re.IGNORECASE,
 )
 _NAME_SEPARATOR_PATTERN = re.compile(
     r"\s*(?:[;|\n•·]|\s/\s|,\s(?:(?:and|und|et|og|och|en|и|та|ja|ve)\s)?"
-    r"|\s(?:and|und|et|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
+    r"|\s(?:and|und|et|og|och|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
     re.IGNORECASE,
 )
 # URLs, e-mail addresses, accounts, bracketed text, and "Updated ..." up to the end.
@@ -45,14 +53,16 @@ _NAME_AND_ROLE_PATTERN = re.compile(
     rf"(?:(?:{regex_alternatives('byline_role_modifiers')})\s.*)?\b(?:{_ROLE_ALTERNATIVES})\b.*",
     re.IGNORECASE | re.DOTALL,
 )
-# Labels of links beside a byline, which are not names: "Follow", "More by", "Full bio".
-_LINK_LABEL_PATTERN = re.compile(
-    r"\b(?:follow|view|archives?|author page|on twitter|on facebook|more (?:from|by)|see all|full bio|profile"
-    r"|subscribe|share (?:this|on)|read more|send (?:an )?e-?mail)\b",
-    re.IGNORECASE,
+_ROLE_WORD_PATTERN = re.compile(
+    rf"(?:{_ROLE_ALTERNATIVES}|{regex_alternatives('byline_role_modifiers')}),?", re.IGNORECASE
 )
+_AND_LINE_PATTERN = re.compile(r"\W*(?:and|und|et|og|och|en|y|e|и|та|ja|ve)?\W*", re.IGNORECASE)
+# Labels of links beside a byline, which are not names: "Follow", "More by", "Twitter".
+_LINK_LABEL_PATTERN = re.compile(rf"\b(?:{regex_alternatives('byline_link_labels')})\b", re.IGNORECASE)
+_SERVICE_PATTERN = re.compile(regex_alternatives("byline_services"), re.IGNORECASE)
 _NAME_AND_PLACE_PATTERN = re.compile(  # group 1 is the name: "Marta Lindqvist in Moscow", "... for Tech Example"
-    r"((?:[^\W\d_][\w.'’-]*\s){1,3}?[^\W\d_][\w.'’-]*)\s(?:in|for|from|at|aus|à|в|для)\s(?=[^\W\d_a-zà-ÿа-я]).*",
+    r"((?:[^\W\d_][\w.'’-]*\s){1,3}?[^\W\d_][\w.'’-]*)"
+    r"\s(?:in|for|from|at|aus|à|en(?!\s(?i:español|castellano|inglés|français|ligne)\b)|в|для)\s(?=[^\W\d_a-zà-ÿа-я]).*",
     re.DOTALL,
 )
 # Text that belongs to an organization's name, such as "Institute for ...": "for" there does not follow a person.
@@ -85,7 +95,7 @@ def author_names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] =
     """Returns up to 20 authors from the first source that names a person, in order, each once; () if none names any.
 
     Each source is a list of byline texts of one page; the most trusted source comes first.  Names in ``outlet_names``
-    are not authors.  Account names are returned only if no source names a person.
+    are not authors.  Account names are returned only if no other source states something that is written as a name.
     """
     outlets = {comparison_key(name) for name in outlet_names if name}
     accounts: tuple[str, ...] = ()
@@ -96,7 +106,9 @@ def author_names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] =
             full_names = [person for person in authors if " " in person]
             authors = [name for name in authors if not any(name.startswith(f"{person} ") for person in full_names)]
         if authors and not all(map(_ACCOUNT_NAME_PATTERN.fullmatch, authors)):
-            return tuple(authors[:20])
+            if not accounts or any(map(is_capitalized_name, authors)):
+                return tuple(authors[:20])
+            continue
         accounts = accounts or tuple(authors[:20])
     return accounts
 
@@ -112,8 +124,17 @@ def newsroom_signature(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 
 def _names_by_comparison_key(bylines: Iterable[str]) -> dict[str, str]:
-    """Returns the names in the byline texts, keyed by their `comparison_key`, so that each name occurs once."""
-    return {comparison_key(name): name for byline in bylines for name in _names_in_byline(byline)}
+    """Returns the names in the byline texts, keyed by their `comparison_key`, so that each name occurs once.
+
+    Of several spellings, the first with a space is chosen: "Marta Lindqvist" before "martalindqvist".
+    """
+    by_key: dict[str, str] = {}
+    for byline in bylines:
+        for name in _names_in_byline(byline):
+            key = comparison_key(name)
+            if " " not in by_key.get(key, ""):
+                by_key[key] = name if " " in name else by_key.get(key, name)
+    return by_key
 
 
 def _is_outlet_department(name: str, outlets: set[str]) -> bool:
@@ -123,10 +144,46 @@ def _is_outlet_department(name: str, outlets: set[str]) -> bool:
 
 
 def _names_in_byline(byline: str) -> list[str]:
-    """Returns the names in one byline text, without roles, places, dates and link labels; empty if it has none."""
+    """Returns the names in one byline text of one or several lines, see `_names_in_line`; empty if it has none.
+
+    If a line begins with a word such as "By", the names are those behind it, or in the lines after a line that is
+    nothing but that word.  Otherwise, they are the lines that are names of persons, or the first line with a name.
+    """
     text = unescape(byline).replace("\xa0", " ")
-    text = re.sub(r"<[^>]{0,200}>", " ", text)
-    if len(text) > 300 or re.match(r"\s*(?:https?:)?//", text):
+    lines = [line for line in map(str.strip, text.split("\n")) if line]
+    if len(text) > 300 or len(lines) <= 1:
+        return _names_in_line(text)
+    for index, line in enumerate(lines):
+        if _PREFIX_LINE_PATTERN.fullmatch(line):
+            return _names_in_following_lines(lines[index + 1 :])
+        if _without_byline_prefix(line) != line and (names := _names_in_line(line)):
+            return names
+    names_by_line: list[list[str]] = []
+    for line in lines:
+        if names_by_line and _LINK_LABEL_PATTERN.search(line):
+            break  # what follows are links to other pages, such as topics
+        names_by_line += filter(None, [_names_in_line(line)])
+    persons = [name for names in names_by_line for name in names if is_person_name(name)]
+    return persons or next(iter(names_by_line), [])
+
+
+def _names_in_following_lines(lines: list[str]) -> list[str]:
+    """Returns the names in the first of the lines, and those of persons in the lines directly after it."""
+    names: list[str] = []
+    for line in lines:
+        if _AND_LINE_PATTERN.fullmatch(line):
+            continue
+        next_names = _names_in_line(line)
+        if not next_names or (names and not all(map(is_person_name, next_names))):
+            break
+        names += next_names
+    return names
+
+
+def _names_in_line(line: str) -> list[str]:
+    """Returns the names in one line, without roles, places, dates and link labels; empty if it has none."""
+    text = re.sub(r"<[^>]{0,200}>", " ", line)
+    if len(text) > 300 or re.match(r"\s*(?:https?:)?/", text):
         return []
     if surname := _SURNAME_FIRST_PATTERN.fullmatch(text.strip()):
         return [f"{surname[2]} {surname[1]}"]
@@ -134,7 +191,7 @@ def _names_in_byline(byline: str) -> list[str]:
     text = _DASH_AND_REST_PATTERN.sub(
         "", _NON_NAME_PATTERN.sub("", _TRAILING_DATE_PATTERN.sub("", _without_byline_prefix(text)))
     )
-    split = [name for part in _NAME_SEPARATOR_PATTERN.split(text) for name in _split_at_one_letter_and(part)]
+    split = [name for part in _NAME_SEPARATOR_PATTERN.split(text) for name in _split_at_ambiguous_and(part)]
     parts = [part for part in (re.sub(r"\s+", " ", part).strip(_NAME_EDGE_CHARACTERS) for part in split) if part]
     parts = [part for part in parts if part.rstrip(".").lower() not in _NAME_SUFFIXES]
     if any(" " in part for part in parts):
@@ -156,40 +213,50 @@ def _names_in_byline(byline: str) -> list[str]:
         and not re.search(r"\w\.\w+/|:", part)  # addresses, labels
         and comparison_key(part) not in _BYLINE_PLACEHOLDERS
         and not _LINK_LABEL_PATTERN.search(part)
+        and not _SERVICE_PATTERN.fullmatch(part)
+        and not _is_role(part)
+        and not _PREFIX_LINE_PATTERN.fullmatch(part)
         and len(part.split()) <= 6
         and re.search(r"[^\W\d_]{2}", part)
     ]
 
 
 def _without_byline_prefix(text: str) -> str:
-    """Returns the byline without words such as "By" before its names.
+    """Returns the byline without words such as "By" before its names, also if a template repeats them: "By by".
 
     Returns a text of two words unchanged if the first may be a name as well as a preposition: "Di Wu".
     """
-    words = text.split()
-    return (
-        text
-        if len(words) == 2 and words[0] in _PREPOSITIONS_USED_AS_NAMES
-        else _BYLINE_PREFIX_PATTERN.sub("", text, count=1)
-    )
+    for _ in range(2):
+        words = text.split()
+        if len(words) == 2 and words[0] in _PREPOSITIONS_USED_AS_NAMES:
+            break
+        text = _BYLINE_PREFIX_PATTERN.sub("", text, count=1)
+    return text
 
 
-def _split_at_one_letter_and(text: str) -> list[str]:
-    """Splits the text at the words "y", "e" and "i" if a full name stands on each side; else returns it in a list.
+def _split_at_ambiguous_and(text: str) -> list[str]:
+    """Splits the text at "y", "e", "i" and "en" if a full name stands on each side; else returns it in a list.
 
-    Otherwise the word is part of a name, as in "Ortega y Gasset".
+    Otherwise the word is part of a name, as in "Ortega y Gasset", or means "in": "Harbour News en Español".
     """
-    sides = re.split(r"\s[yei]\s", text)
+    sides = re.split(r"\s(?:[yei]|en)\s", text)
     return sides if all(len(side.split()) > 1 for side in sides) else [text]
 
 
 def _without_role(text: str) -> str:
-    """Returns the name of a text "name role"; other text unchanged."""
+    """Returns the name of a text "name role"; other text unchanged, such as a newsroom's name: "Harbour News Desk"."""
     match = _NAME_AND_ROLE_PATTERN.fullmatch(text)
-    return match[1] if match and not _ROLE_PATTERN.search(match[1]) else text
+    is_person = match and not _ROLE_PATTERN.search(match[1]) and not has_organization_word(match[1])
+    return match[1] if match and is_person else text
+
+
+def _is_role(text: str) -> bool:
+    """Returns True if each word of the text is a word of a role: "Senior Science Correspondent"."""
+    return all(map(_ROLE_WORD_PATTERN.fullmatch, text.split()))
 
 
 def _without_place(text: str) -> str:
     """Returns the name of a text "name in place" or "name for organization"; other text unchanged."""
     match = _NAME_AND_PLACE_PATTERN.fullmatch(text)
-    return match[1] if match and not _ORGANIZATION_PATTERN.search(match[1]) else text
+    is_person = match and not _ORGANIZATION_PATTERN.search(match[1]) and not has_organization_word(match[1])
+    return match[1] if match and is_person else text
