@@ -58,6 +58,22 @@ from monitor.models import Article, Page, now
         ("Ma, Jun", ("Jun Ma",)),
         ("Marta Lindqvist News reporter @marta", ("Marta Lindqvist",)),
         ("株式会社ライン ／", ("株式会社ライン",)),
+        ("By by Marta Lindqvist and Joon-ho Park", ("Marta Lindqvist", "Joon-ho Park")),
+        ("著者：小川直子", ("小川直子",)),
+        ("文｜林小雨", ("林小雨",)),
+        ("執筆 小川直子", ("小川直子",)),
+        ("Canal Fjord en Español", ("Canal Fjord en Español",)),
+        ("Ana Ruiz en Bogotá", ("Ana Ruiz",)),
+        ("Marijke de Wit en Jan Bakker", ("Marijke de Wit", "Jan Bakker")),
+        ("Fjord Post Staff", ("Fjord Post Staff",)),
+        ("Harbour Sports Desk", ("Harbour Sports Desk",)),
+        ("Nga Arta Hoxha", ("Arta Hoxha",)),
+        ("By Marta Lindqvist\nFJORD EVENING HERALD", ("Marta Lindqvist",)),
+        ("By\nMarta Lindqvist\nand\nJoon-ho Park\nScience", ("Marta Lindqvist", "Joon-ho Park")),
+        ("Marta Lindqvist\nSenior Correspondent\nInstagram", ("Marta Lindqvist",)),
+        ("5 May 2026 9:30\nMarta Lindqvist\nFollow this topic\nArctic Council", ("Marta Lindqvist",)),
+        ("Mastodon", ()),
+        ("/people/marta", ()),
         ("Share this article", ()),
         ("Follow Marta Lindqvist on X", ()),
         ("https://tech.example/authors/marta", ()),
@@ -84,6 +100,15 @@ def test_a_name_that_is_repeated_with_a_suffix_counts_once() -> None:
 
 def test_the_first_source_that_names_authors_wins() -> None:
     assert bylines.author_names((["admin"], ["Marta Lindqvist"], ["Somebody Else"])) == ("Marta Lindqvist",)
+
+
+def test_a_name_is_spelled_as_a_person_rather_than_as_an_account() -> None:
+    assert bylines.author_names([["Marta Lindqvist", "@martalindqvist"]]) == ("Marta Lindqvist",)
+    assert bylines.author_names([["martalindqvist", "Marta Lindqvist"]]) == ("Marta Lindqvist",)
+
+
+def test_only_a_text_written_as_a_name_replaces_an_account() -> None:
+    assert bylines.author_names((["nightheron"], ["Write for this blog"])) == ("nightheron",)
 
 
 @pytest.mark.parametrize("account", ["mlindqvist", "ML2024", "marta_l"])
@@ -159,3 +184,41 @@ def test_an_authors_biography_is_no_name(name: str) -> None:
 
 def test_a_page_that_only_the_outlet_signs_has_the_outlet_as_author() -> None:
     assert _authors("<meta name='author' content='Tech Example'>") == ("Tech Example",)
+
+
+@pytest.mark.parametrize(
+    "byline",
+    [
+        "<div class='byline'><p>By Marta Lindqvist</p><div class='byline-flyout'><a class='author-link' href='/m'>"
+        "Every Text Of Hers</a></div></div>",
+        "<div class='byline'><div>By <b>Marta Lindqvist</b></div><div>FJORD HERALD</div><time>5 May</time></div>",
+        "<div class='byline'><p>Marta Lindqvist</p><a href='https://photos.example/m'>Instagram</a></div>",
+        "<figure><img><figcaption class='author'>Karl Ott / Pool</figcaption></figure>"
+        "<p class='author'>Marta Lindqvist</p>",
+    ],
+)
+def test_a_byline_is_read_line_by_line_without_popups_and_pictures(byline: str) -> None:
+    assert _authors("", byline) == ("Marta Lindqvist",)
+
+
+def test_a_class_around_the_title_names_the_page_and_no_sidebar() -> None:
+    html = (
+        f"<html><body><div class='page with-sidebar'><h1>{pages.TITLE}</h1><p class='byline'>Marta Lindqvist</p>"
+        f"{''.join(f'<p>{text}</p>' for text in pages.PARAGRAPHS)}</div></body></html>"
+    )
+    story = extract_article(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions())
+    assert isinstance(story, Article)
+    assert story.authors == ("Marta Lindqvist",)
+
+
+@pytest.mark.parametrize("kind", ["NewsArticle", "Answer", "ImageObject"])
+def test_the_author_of_another_microdata_item_is_no_author(kind: str) -> None:
+    item = f"<div itemscope itemtype='https://schema.org/{kind}'><a itemprop='author' href='/o'>Somebody Else</a></div>"
+    body = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
+    html = (
+        f"<html><body>{item}<div itemscope itemtype='https://schema.org/NewsArticle'><h1>{pages.TITLE}</h1>"
+        f"<span itemprop='author'>Marta Lindqvist</span>{body}</div>{item}</body></html>"
+    )
+    story = extract_article(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions())
+    assert isinstance(story, Article)
+    assert story.authors == ("Marta Lindqvist",)
