@@ -113,6 +113,11 @@ def author_names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] =
     return accounts
 
 
+def is_byline_prefix(text: str) -> bool:
+    """Returns True if the text is nothing but the words before an author's name: "By", "Written by:"."""
+    return _PREFIX_LINE_PATTERN.fullmatch(text) is not None
+
+
 def newsroom_signature(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """Returns the first name in the sources, which may be the outlet's, as a tuple of one; () if there is no name.
 

@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from monitor import dates, timezones
 from monitor.extract import bylines, jsonld, titles
 from monitor.extract.blocks import comparison_key
+from monitor.extract.person_names import is_person_name
 from monitor.extract.raw_metadata import collect_raw_metadata
 from monitor.urls import story_id
 
@@ -59,6 +60,7 @@ class Metadata:
     title: str = ""
     all_titles: tuple[str, ...] = ()  # all different titles that the page states, unordered
     authors: tuple[str, ...] = ()  # persons named in bylines
+    byline_authors: tuple[str, ...] = ()  # persons named in microdata or in elements with a byline class
     newsroom_signature: tuple[str, ...] = ()  # one name from a byline, such as the outlet's, if `authors` is empty
     published_at: datetime | None = None
     has_future_date: bool = False  # a stated publication time is in the future
@@ -120,8 +122,9 @@ def read_metadata(
             if text
         }
     )
-    byline_texts = _byline_texts(article, raw)
+    byline_texts = _byline_texts(article, raw, site_names)
     metadata.authors = bylines.author_names(byline_texts, site_names)
+    metadata.byline_authors = bylines.author_names(byline_texts[2:], site_names)
     metadata.newsroom_signature = () if metadata.authors else bylines.newsroom_signature(byline_texts)
     parse, default_timezone = (
         partial(dates.parse_date, country=country, latest=latest),
@@ -241,18 +244,38 @@ def _creation_date_texts(article: JsonLdObject, raw: RawMetadata) -> list[str]:
     return [text for text in texts if text]
 
 
-def _byline_texts(article: JsonLdObject, raw: RawMetadata) -> tuple[list[str], ...]:
+def _byline_texts(article: JsonLdObject, raw: RawMetadata, site_names: Sequence[str]) -> tuple[list[str], ...]:
     """Returns four lists of byline texts: of JSON-LD, <meta>, microdata, and elements with a byline class."""
     json_ld_authors = article.get("author") or article.get("creator") or []
+    json_ld_texts = [
+        jsonld.property_text(author)
+        for author in (json_ld_authors if isinstance(json_ld_authors, list) else [json_ld_authors])
+    ]
+    visible_texts = [*raw.microdata_values.get("author", []), *raw.byline_texts[:2]]
     return (
-        [
-            jsonld.property_text(author)
-            for author in (json_ld_authors if isinstance(json_ld_authors, list) else [json_ld_authors])
-        ],
-        [value for name in _AUTHOR_META_NAMES for value in raw.meta_contents.get(name, ())],
+        json_ld_texts,
+        _confirmed_meta_authors(raw, [*json_ld_texts, *visible_texts], site_names),
         raw.microdata_values.get("author", []),
         raw.byline_texts[:2],
     )
+
+
+def _confirmed_meta_authors(raw: RawMetadata, other_texts: list[str], site_names: Sequence[str]) -> list[str]:
+    """Returns the byline texts of the <meta> elements that name authors.
+
+    Where these elements disagree, some name a publisher or a user of the publishing system: returns the texts of those
+    that share a name with ``other_texts``, else of those that name a person, else all.
+    """
+    texts_by_meta = [raw.meta_contents[name] for name in _AUTHOR_META_NAMES if raw.meta_contents.get(name)]
+    names_by_meta = [set(map(comparison_key, bylines.author_names([texts], site_names))) for texts in texts_by_meta]
+    if len({frozenset(names) for names in names_by_meta if names}) > 1:
+        other_names = set(map(comparison_key, bylines.author_names([other_texts], site_names)))
+        is_confirmed = [bool(names & other_names) for names in names_by_meta]
+        if not any(is_confirmed):
+            is_confirmed = [any(map(is_person_name, bylines.author_names([t], site_names))) for t in texts_by_meta]
+        if any(is_confirmed):
+            texts_by_meta = [texts for texts, kept in zip(texts_by_meta, is_confirmed, strict=True) if kept]
+    return [text for texts in texts_by_meta for text in texts]
 
 
 def _site_names(raw: RawMetadata, items: Iterable[JsonLdObject], url: str, outlet_name: str) -> list[str]:

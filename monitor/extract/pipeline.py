@@ -28,6 +28,7 @@ from monitor.extract import (
 )
 from monitor.extract.article_pages import find_article_pages
 from monitor.extract.metadata import read_metadata
+from monitor.extract.person_names import is_person_name
 from monitor.extract.text_limits import cut_characters, with_flag
 from monitor.extract.trim import StoryHints
 from monitor.models import Article, NotArticle
@@ -108,7 +109,7 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
         title=metadata.title,
         text=text,
         canonical_url=credible_canonical_url(page.url, metadata.declared_urls),
-        authors=metadata.authors or _visible_authors(layout, story_blocks, options) or metadata.newsroom_signature,
+        authors=_choose_authors(layout, story_blocks, metadata, options),
         published_at=_choose_published_at(root, layout, story_blocks, metadata, page=page, options=options),
         modified_at=metadata.modified_at,
         language=text_language,
@@ -269,10 +270,23 @@ def _choose_published_at(
     return guessed_at
 
 
+def _choose_authors(
+    layout: Layout, story_blocks: list[Block], metadata: Metadata, options: ExtractionOptions
+) -> tuple[str, ...]:
+    """Returns the authors of the metadata, else of lines beside the story, else the newsroom's name.
+
+    Persons whom the page shows in a byline precede authors that only its metadata states: these are often users of the
+    publishing system.
+    """
+    visible = _visible_authors(layout, story_blocks, options) if not metadata.authors else ()
+    if metadata.authors and not visible_metadata.shows_author(layout.blocks, metadata.authors):
+        visible = metadata.byline_authors or _visible_authors(layout, story_blocks, options)
+        visible = visible if all(map(is_person_name, visible)) else ()
+    return visible or metadata.authors or metadata.newsroom_signature
+
+
 def _visible_authors(layout: Layout, story_blocks: list[Block], options: ExtractionOptions) -> tuple[str, ...]:
     """Returns the authors named in lines next to the story, see `visible_metadata.find_visible_authors`."""
     if not story_blocks:
         return ()
-    return visible_metadata.find_visible_authors(
-        layout, story_blocks[0].index, story_blocks[-1].index, [options.outlet_name]
-    )
+    return visible_metadata.find_visible_authors(layout, story_blocks, [options.outlet_name])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from monitor.date_text import first_date_in_line
 from monitor.extract import bylines
 from monitor.extract.blocks import SENTENCE_END, comparison_key
+from monitor.extract.person_names import is_capitalized_name, is_person_name
+from monitor.extract.phrases import is_date_or_signature_line
 from monitor.extract.regions import Region
 from monitor.extract.vocabulary import regex_alternatives
 
@@ -19,9 +22,12 @@ if TYPE_CHECKING:
 
 # The beginning of a line that names its author: "By Anna", "Autor: Anna".
 _SIGNATURE_PATTERN = re.compile(
-    r"\s*(?:by|von|par|por|de|di|door|av|af|przez|от|autor(?:in)?|auteur|автор|от автора|作者|記者|记者|文)[:：]?\s+\S",
+    r"\s*(?:(?:by|von|par|por|de|di|door|av|af|przez|от|nga|autor(?:in)?|auteur|автор|от автора|作者|記者|记者|文)"
+    rf"[:：]?\s+\S|(?:{regex_alternatives('byline_labels')})(?:\s*[:：/｜|●丨]\s*|(?<=\w\w)\s+)\S)",
     re.IGNORECASE,
 )
+# In the URL of a page about an author.
+_AUTHOR_PATH_PATTERN = re.compile(rf"/(?:{regex_alternatives('author_paths')})/[^/]", re.IGNORECASE)
 _FLUSH_RIGHT_STYLE_PATTERN = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
 # Two to five words without digits at their beginning.
 _PERSON_NAME_PATTERN = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
@@ -70,20 +76,33 @@ def _is_title_or_sentence(block: Block) -> bool:
     return len(block.text) > 40 and not block.region & Region.META and SENTENCE_END.search(block.text) is not None
 
 
-def find_visible_authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tuple[str, ...]:
-    """Returns the authors in a short line "By ..." above the story, else in a flush-right name below it; () if none.
+def find_visible_authors(layout: Layout, kept: Sequence[Block], sites: Sequence[str]) -> tuple[str, ...]:
+    """Returns the authors that lines beside the story name; () if none.
 
-    ``first`` and ``last`` are the indexes of the story's first and last block; ``sites`` are names that are no authors.
+    These are, in this order: a short line "By ..." above the text or behind its first paragraph, which may be the
+    standfirst; there, a link to a page about an author, or a person's name beside the date; a flush-right name below.
+    ``kept`` are the story's blocks, at least one; ``sites`` are names that are no authors.
     """
-    for block in layout.blocks[max(0, first - 8) : first][::-1]:
-        if (
-            len(block.text) < 80
-            and _SIGNATURE_PATTERN.match(block.text)
-            and not block.region & (Region.RELATED | Region.CAPTION)
-        ):
-            authors = bylines.author_names([[block.text]], sites)
-            if authors:
-                return authors
+    first, last = kept[0].index, kept[-1].index
+    near = _lines_near_beginning(layout, kept)
+    for index, block in enumerate(near):
+        text = block.text
+        if bylines.is_byline_prefix(text):  # "By" in an element of its own
+            text = "\n".join([text, *(next_block.text for next_block in near[index + 1 : index + 4])])
+        elif len(text) >= 80 or not _SIGNATURE_PATTERN.match(text):
+            continue
+        authors = bylines.author_names([[text]], sites)
+        if any(map(is_capitalized_name, authors)):
+            return authors
+    linked = [block.text for block in near if _is_link_to_author(layout, block)]
+    authors = bylines.author_names([linked[:4]], sites)
+    if any(map(is_person_name, authors)):
+        return authors
+    for before, block, after in zip([None, *near], near, [*near[1:], None], strict=False):
+        is_beside_date = any(line and is_date_or_signature_line(line.text) for line in (before, after))
+        is_name = " " in block.text and is_person_name(block.text)
+        if is_beside_date and is_name and not block.linked_characters:
+            return bylines.author_names([[block.text]], sites)
     for block in layout.blocks[max(first, last - 1) : last + 3]:
         style = layout.nodes[block.node_index].element.get("style", "")
         if (
@@ -93,3 +112,30 @@ def find_visible_authors(layout: Layout, first: int, last: int, sites: Sequence[
         ):
             return bylines.author_names([[block.text]], sites)
     return ()
+
+
+def shows_author(blocks: Sequence[Block], authors: Iterable[str]) -> bool:
+    """Returns True if the page shows one of the names, or the last word of one, which may be all that it shows."""
+    last_words = [comparison_key(author.split()[-1]) for author in authors]
+    return any(word in block.comparison_key for word in last_words for block in blocks)
+
+
+def _lines_near_beginning(layout: Layout, kept: Sequence[Block]) -> list[Block]:
+    """Returns the short lines above the story's text, and those between its first and its second block.
+
+    Lines above the title are left out if the title is among the ten blocks above the text.
+    """
+    first, second = kept[0].index, kept[1].index if len(kept) > 1 else kept[0].index
+    above = layout.blocks[max(0, first - 10) : first]
+    titles = [index for index, block in enumerate(above) if block.tag == "h1" or block.region & Region.TITLE]
+    lines = [*layout.blocks[first + 1 : min(second, first + 9)], *above[titles[-1] + 1 if titles else 0 :]]
+    return [block for block in lines if len(block.text) < 80 and not block.region & _NON_STORY_REGIONS]
+
+
+def _is_link_to_author(layout: Layout, block: Block) -> bool:
+    """Returns True if the block is a person's name and a link to a page about an author."""
+    if block.link_density < 0.8 or block.node_index < 0 or not is_person_name(block.text):
+        return False
+    element = layout.nodes[block.node_index].element
+    links = [*element.iter("a"), *islice(element.iterancestors("a"), 1)]
+    return any(_AUTHOR_PATH_PATTERN.search(link.get("href", "")) for link in links[:3])

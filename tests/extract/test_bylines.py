@@ -222,3 +222,61 @@ def test_the_author_of_another_microdata_item_is_no_author(kind: str) -> None:
     story = extract_article(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
     assert story.authors == ("Marta Lindqvist",)
+
+
+@pytest.mark.parametrize("visible", ["", "<p class='byline'>Marta Lindqvist</p>"])
+def test_a_publisher_in_one_meta_is_no_author_beside_a_person(visible: str) -> None:
+    head = "<meta name='author' content='Fjord Media Group'><meta name='parsely-author' content='Marta Lindqvist'>"
+    assert _authors(head, visible) == ("Marta Lindqvist",)
+
+
+def test_a_byline_decides_between_two_meta_elements() -> None:
+    head = "<meta name='author' content='Karl Ott'><meta property='article:author' content='Marta Lindqvist'>"
+    assert _authors(head, "<p class='byline'>Marta Lindqvist</p>") == ("Marta Lindqvist",)
+    assert _authors(head, "<p class='byline'>Marta Lindqvist, Karl Ott</p>") == ("Karl Ott", "Marta Lindqvist")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "<div><a href='/people/12/marta'>Marta Lindqvist</a></div>",
+        "<a href='/autor/marta'><div>Marta Lindqvist</div></a>",
+        "<div>Marta Lindqvist</div><div>5 May 2026</div>",
+        "<div>By</div><div>Marta Lindqvist</div><div>5 May 2026</div>",
+        "<p>Written by:</p><p><a href='/m'>Marta Lindqvist</a></p>",
+    ],
+)
+def test_a_line_of_a_name_alone_names_the_author(lines: str) -> None:
+    assert _authors("", lines) == ("Marta Lindqvist",)
+
+
+def test_a_byline_behind_the_standfirst_is_found() -> None:
+    summary = "Instructions from the Kremlin name a bank, ministries and a date, but not the money for the plan."
+    head = f"<meta name='description' content='{summary}'>"
+    assert _authors(head, f"<p>{summary}</p><div>By Marta Lindqvist</div>") == ("Marta Lindqvist",)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "<div><a href='/topics/russia'>Eastern Europe</a></div><div>5 May 2026</div>",
+        "<div>Fjord Evening News</div><div>5 May 2026</div>",
+        "<div>By using this site you accept our rules</div>",
+        "<div>Larger type</div><div>5 May 2026</div>",
+    ],
+)
+def test_other_short_lines_above_the_text_name_no_author(lines: str) -> None:
+    assert _authors("", lines) == ()
+
+
+@pytest.mark.parametrize("label", ["著者：", "執筆 ", "文●", "撰文："])
+def test_a_label_before_an_unspaced_name_is_recognized(label: str) -> None:
+    assert _authors("", f"<div>{label}小川直子</div>") == ("小川直子",)
+
+
+@pytest.mark.parametrize("byline", ["<p class='byline'>Marta Lindqvist</p>", "<p>By Marta Lindqvist</p>"])
+def test_a_shown_person_precedes_a_user_that_only_metadata_names(byline: str) -> None:
+    head = "<meta name='author' content='Web Operator'>"
+    assert _authors(head, byline) == ("Marta Lindqvist",)
+    assert _authors(head, f"{byline}<p>Set by Web Operator.</p>") == ("Web Operator",)
+    assert _authors(head, "<p class='byline'>Fjord Evening News</p>") == ("Web Operator",)
