@@ -108,7 +108,14 @@ def read_metadata(
         *_first_value_per_name(raw.meta_contents, _TITLE_META_NAMES),
         *raw.microdata_values.get("headline", ())[:1],
     ]
-    metadata.title = titles.choose_title(stated_titles, raw.h1_texts, raw.title_element_text, site_names)
+    metadata.title = titles.choose_title(
+        stated_titles,
+        raw.h1_texts,
+        raw.title_element_text,
+        site_names,
+        heading_parts=raw.h1_parts,
+        subheadings=raw.subheadings,
+    )
     metadata.all_titles = tuple(
         {
             text

@@ -14,6 +14,7 @@ from lxml import etree
 
 from monitor.extract.blocks import SENTENCE_END, alphabetic_length
 from monitor.extract.regions import CAMEL_CASE_BOUNDARY_PATTERN, Region, regions
+from monitor.extract.titles import HeadingPart
 from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
 from monitor.urls import is_same_site, story_id
 
@@ -35,6 +36,7 @@ _find_byline_elements: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(
     '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
 )
 _MAX_TIME_ELEMENTS = 50  # <time> elements that are read per page
+_MAX_SUBHEADINGS = 10  # <h2> and <h3> elements that are read per page
 _MAX_TEASER_CHARACTERS = 400  # text of a teaser's box: headline, summary and date
 _MAX_PERSON_NAME_CHARACTERS = 24  # as `alphabetic_length`; a longer link text is a headline
 # In the URL of a page about an author or topic, which is not a story.
@@ -69,6 +71,8 @@ class RawMetadata:
     time_element_count: int = 0  # number of <time> elements read
     canonical_urls: list[str] = field(default_factory=list)
     h1_texts: list[str] = field(default_factory=list)
+    h1_parts: list[HeadingPart] = field(default_factory=list)  # the elements directly inside each <h1>
+    subheadings: list[str] = field(default_factory=list)  # texts of the first <h2> and <h3>
     byline_texts: list[str] = field(default_factory=list)
     byline_container: HtmlElement | None = None  # an element around the first byline; others must be inside
     front_page_link_texts: list[str] = field(default_factory=list)  # probably the site's name
@@ -78,7 +82,7 @@ class RawMetadata:
 def collect_raw_metadata(root: HtmlElement, url: str) -> RawMetadata:
     """Returns the metadata that the page at ``url`` states, as strings of the markup, in one pass over the elements."""
     raw = RawMetadata()
-    for element in root.iter("a", "meta", "link", "script", "time", "title", "h1"):
+    for element in root.iter("a", "meta", "link", "script", "time", "title", "h1", "h2", "h3"):
         tag = element.tag
         if tag == "a":
             _collect_front_page_link(element, url, raw)
@@ -92,8 +96,10 @@ def collect_raw_metadata(root: HtmlElement, url: str) -> RawMetadata:
             _collect_time_element(element, url, raw)
         elif tag == "title":
             _collect_title_element(element, raw)
-        else:
+        elif tag == "h1":
             _collect_h1_text(element, raw)
+        elif len(raw.subheadings) < _MAX_SUBHEADINGS:
+            raw.subheadings.append(_element_text(element)[:500])
     for element in _find_byline_elements(root)[:300]:
         _collect_microdata_or_byline(element, raw)
     for name, scopes in raw.microdata_scopes.items():
@@ -166,6 +172,11 @@ def _collect_h1_text(h1: HtmlElement, raw: RawMetadata) -> None:
         heading = _element_text(h1)[:500]
         if heading:
             raw.h1_texts.append(heading)
+            for part in islice(h1, 5):
+                text = _element_text(part)[:500] if isinstance(part.tag, str) else ""
+                if text and text != heading:
+                    is_kicker = bool(regions("span", part.get("class", ""), "") & Region.META)
+                    raw.h1_parts.append(HeadingPart(text, is_kicker=is_kicker))
 
 
 def _collect_front_page_link(link: HtmlElement, url: str, raw: RawMetadata) -> None:
