@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 #: Time zones by the abbreviation that pages write behind a time.
@@ -125,11 +125,17 @@ def with_ascii_digits(text: str) -> str:
 
 
 def resolve_numeric_date(
-    numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime
+    numbers: tuple[int, int, int],
+    *,
+    dotted: bool,
+    country: str | None,
+    latest: datetime,
+    day_in_url: date | None = None,
 ) -> datetime:
     """Returns the date, at 00:00 UTC, that is written as two numbers and a year, such as 05/11/2026.
 
-    A number above 12 is the day.  Otherwise the month comes first in the United States and the Philippines; the day
+    A number above 12 is the day.  Otherwise, one of both readings is right that is the day in the page's URL
+    (``day_in_url``); without one, the month comes first in the United States and the Philippines; the day
     comes first in other countries, and always if dots separate the numbers (``dotted``).  Without a country, returns
     the later of both interpretations that is not after ``latest``; day first if both are later.  Raises ValueError if
     the date does not exist.
@@ -138,6 +144,8 @@ def resolve_numeric_date(
     day_first, month_first = (second, first), (first, second)
     if first > 12 or second > 12:
         order = day_first if first > 12 else month_first
+    elif day_in_url in {date(year, *day_first), date(year, *month_first)}:
+        return datetime(day_in_url.year, day_in_url.month, day_in_url.day, tzinfo=UTC)
     elif dotted or (country and country.upper() not in _MONTH_FIRST_COUNTRY_CODES):
         order = day_first
     elif country:
@@ -149,7 +157,7 @@ def resolve_numeric_date(
     return datetime(year, *order, tzinfo=UTC)
 
 
-def with_iso_date(text: str, *, country: str | None, latest: datetime) -> str:
+def with_iso_date(text: str, *, country: str | None, latest: datetime, day_in_url: date | None = None) -> str:
     """Returns the text with its first date of the form 05/11/2026 rewritten as 2026-11-05 and a space.
 
     Returns the text unchanged if it holds no such date.  `resolve_numeric_date` decides which number is the day.
@@ -159,5 +167,6 @@ def with_iso_date(text: str, *, country: str | None, latest: datetime) -> str:
     if not match:
         return text
     first, mark, second, year = match.groups()
-    day = resolve_numeric_date((int(first), int(second), int(year)), dotted=mark == ".", country=country, latest=latest)
+    numbers = (int(first), int(second), int(year))
+    day = resolve_numeric_date(numbers, dotted=mark == ".", country=country, latest=latest, day_in_url=day_in_url)
     return f"{text[: match.start()]}{day:%Y-%m-%d} {text[match.end() :]}"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTH_NUMBER_BY_NAME, TIMEZONE_BY_ABBREVIATION, with_ascii_digits
+from monitor.other_calendars import with_gregorian_dates
 from monitor.timezones import parse_timezone
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _DATE_PATTERN = re.compile(
 )
 _MORNING_WORDS = ("上午", "午前", "오전", "凌晨", "早上", "清晨", "AM", "am", "a.m.")
 # Values of the group "half" that mean p.m.
-_AFTERNOON_WORDS = ("下午", "午後", "오후", "晚上", "傍晚", "中午", "PM", "pm", "p.m.")
+_AFTERNOON_WORDS = ("下午", "午後", "오후", "晚上", "傍晚", "中午", "PM", "pm", "p.m.", "م")
 _ZONE_REGEX = (
     r"(?:UTC|GMT|UT)\s?[+\-\u2212]\s?\d{1,2}(?::?\d{2})?(?!\d)"
     r"|[+\-\u2212]\d{2}:?\d{2}(?!\d)|[+\-\u2212]\d{2}(?![\d.:/-])"
@@ -47,9 +48,10 @@ _TIME_PATTERN = re.compile(
     rf"(?:(?P<half>{'|'.join(map(re.escape, (*_MORNING_WORDS, *_AFTERNOON_WORDS)))})\s?)?"
     r"(?<![\d:.])(?P<hour>\d{1,2})"
     r"(?:\s?[:.hH时時点點시]\s?(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d{1,9})?)?(?!\d|\.\d)[分분]?|(?=\s?[AaPp]\.?\s?[Mm]\b))"
-    r"(?:\s?(?P<mark>[AaPp]\.?\s?[Mm]\b\.?|[πμ]\.?\s?μ\b\.?))?"
+    r"(?:\s?(?P<mark>[AaPp]\.?\s?[Mm]\b\.?|[πμ]\.?\s?μ\b\.?|(?:صباح|مساء)[\u064b\u0627]*|[صم](?!\w)))?"
     rf"(?:\s?\(?(?P<zone>{_ZONE_REGEX}))?"
 )
+_ZONE_BEHIND_DATE_PATTERN = re.compile(rf"[\s,]*\(?(?P<zone>{_ZONE_REGEX})")
 # Between a time of day and its date: separators and at most one word, such as a weekday.
 _GAP_BETWEEN_TIME_AND_DATE_PATTERN = re.compile(r"[\s,|·()–—-]*(?:[^\W\d]+\.?)?[\s,|·()–—-]*")
 
@@ -77,7 +79,7 @@ def first_date_in_line(text: str, day_of: NumericDateResolver) -> ParsedTime | N
 
     ``day_of`` decides which number of "05/11/2026" is the day.
     """
-    text = unicodedata.normalize("NFC", with_ascii_digits(text))
+    text = with_gregorian_dates(unicodedata.normalize("NFC", with_ascii_digits(text)))
     match = _DATE_PATTERN.search(text)
     if not match:
         return None
@@ -87,14 +89,19 @@ def first_date_in_line(text: str, day_of: NumericDateResolver) -> ParsedTime | N
     time = _TIME_PATTERN.search(text, match.end(), match.end() + MAX_TIME_DISTANCE) or _time_match_before_date(
         text, match.start()
     )
+    zone_behind_date = _ZONE_BEHIND_DATE_PATTERN.match(text, match.end())
     if time:
         hour, minute, second = int(time["hour"]), int(time["minute"] or 0), int(time["second"] or 0)
         half = time["half"] or time["mark"]
         if half:
-            is_afternoon = half in _AFTERNOON_WORDS or half[0] in "pPμ"
+            is_afternoon = half in _AFTERNOON_WORDS or half[0] in "pPμم"
             hour = hour % 12 + (12 if is_afternoon else 0) if hour <= 12 else hour
         if hour < 24 and minute < 60:
-            zone = parse_timezone(time["zone"])
+            is_time_first = time.end() <= match.start()
+            zone_name = time["zone"] or (
+                zone_behind_date["zone"] if is_time_first and zone_behind_date is not None else None
+            )
+            zone = parse_timezone(zone_name)
             at = day.replace(hour=hour, minute=minute, second=min(second, 59), tzinfo=zone or UTC)
             return ParsedTime(at, has_time=True, has_timezone=zone is not None)
     return ParsedTime(day, has_time=False, has_timezone=False)

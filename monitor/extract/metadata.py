@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
+    from monitor.date_text import ParsedTime
     from monitor.extract.jsonld import JsonLdObject
     from monitor.extract.raw_metadata import RawMetadata
 
@@ -134,7 +136,7 @@ def read_metadata(
     metadata.byline_authors = bylines.author_names(byline_texts[2:], site_names)
     metadata.newsroom_signature = () if metadata.authors else bylines.newsroom_signature(byline_texts)
     parse, default_timezone = (
-        partial(dates.parse_date, country=country, latest=latest),
+        partial(dates.parse_date, country=country, latest=latest, day_in_url=dates.find_day_in_url(url)),
         timezones.timezone_of_country(country),
     )
     published = [
@@ -142,7 +144,9 @@ def read_metadata(
         *raw.published_times[:4],
         *_creation_date_texts(article, raw),
     ]
-    published_times = list(filter(None, map(parse, published)))
+    published_times = [
+        _with_shown_time(parsed, raw.shown_times.get(text, ""), parse) for text in published if (parsed := parse(text))
+    ]
     metadata.published_at = dates.choose_plausible_time(
         published_times, latest=latest, default_timezone=default_timezone
     )
@@ -243,6 +247,19 @@ def _date_texts(article: JsonLdObject, key: str, raw: RawMetadata, names: Iterab
         *raw.microdata_values.get(key, ()),
     ]
     return [text for text in texts if text]
+
+
+def _with_shown_time(parsed: ParsedTime, shown: str, parse: Callable[[str], ParsedTime | None]) -> ParsedTime:
+    """Returns the time that a <time> element shows, if its attribute lacks the time zone or the time of day.
+
+    Returns ``parsed``, which the attribute states, if ``shown`` lacks them too or is the text of no such element.
+    """
+    if parsed.has_timezone or not any(character.isdigit() for character in shown):
+        return parsed
+    shown_time = parse(shown) or parse(f"{parsed.time:%Y-%m-%d} {shown}")
+    if shown_time is None or not shown_time.has_time or abs(shown_time.time - parsed.time) > timedelta(days=1.5):
+        return parsed
+    return shown_time if shown_time.has_timezone or not parsed.has_time else parsed
 
 
 def _creation_date_texts(article: JsonLdObject, raw: RawMetadata) -> list[str]:

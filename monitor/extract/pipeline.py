@@ -234,7 +234,9 @@ def _choose_published_at(
     is_contradicted = stated_at is not None and listed_at is not None and abs(stated_at - listed_at) > 1.5 * ONE_DAY
     if not (is_day_only or is_contradicted):
         return stated_at
-    outlet_day_of = partial(resolve_numeric_date, country=options.country, latest=latest)
+    outlet_day_of = partial(
+        resolve_numeric_date, country=options.country, latest=latest, day_in_url=dates.find_day_in_url(page.url)
+    )
     visible_time = (
         visible_metadata.find_visible_published_time(layout.blocks, story_blocks, metadata.all_titles, outlet_day_of)
         if story_blocks

@@ -66,6 +66,8 @@ class RawMetadata:
     # For each value of a property in `_SCOPED_PROPERTIES`, the innermost element with itemscope around it, if any.
     microdata_scopes: dict[str, list[HtmlElement | None]] = field(default_factory=dict)
     published_times: list[str] = field(default_factory=list)  # texts of <time> elements that may date the story
+    # The shown texts of `published_times` that state a date in an attribute too.
+    shown_times: dict[str, str] = field(default_factory=dict)
     update_times: list[str] = field(default_factory=list)  # texts of <time> elements that date an update
     unrelated_times: list[str] = field(default_factory=list)  # texts of <time> that date other stories or events
     time_element_count: int = 0  # number of <time> elements read
@@ -196,7 +198,11 @@ def _collect_time_element(element: HtmlElement, url: str, raw: RawMetadata) -> N
     raw.time_element_count += 1
     is_unrelated = _is_in_region(element, _UNRELATED_REGIONS) and not _is_beside_h1(element)
     if not (is_unrelated or _is_in_sentence(element) or _is_in_teaser(element, url)):
-        (raw.update_times if _is_update_time(element) else raw.published_times).append(stated)
+        if _is_update_time(element):
+            raw.update_times.append(stated)
+        else:
+            raw.published_times.append(stated)
+            raw.shown_times[stated] = f"{_element_text(element)} {(element.tail or '')[:20]}".strip()[:80]
     else:
         raw.unrelated_times.append(stated)
 

@@ -29,6 +29,8 @@ _SIGNATURE_PATTERN = re.compile(
 # In the URL of a page about an author.
 _AUTHOR_PATH_PATTERN = re.compile(rf"/(?:{regex_alternatives('author_paths')})/[^/]", re.IGNORECASE)
 _FLUSH_RIGHT_STYLE_PATTERN = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
+# Between the parts of a line of metadata.
+_LINE_PART_SEPARATOR_PATTERN = re.compile(r"\s*[|｜·•/]\s*|\s[–—-]\s|\n")
 # Two to five words without digits at their beginning.
 _PERSON_NAME_PATTERN = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
 # Regions whose dates and names do not belong to the story.
@@ -73,7 +75,10 @@ def _is_title_or_sentence(block: Block) -> bool:
     """Returns True if the block is a title, or a sentence of more than 40 characters outside of byline and date."""
     if block.region & Region.TITLE or block.tag == "h1":
         return True
-    return len(block.text) > 40 and not block.region & Region.META and SENTENCE_END.search(block.text) is not None
+    if len(block.text) <= 40 or block.region & Region.META or SENTENCE_END.search(block.text) is None:
+        return False
+    parts = _LINE_PART_SEPARATOR_PATTERN.split(block.text)  # "04.05.2026 | Source: Herald | 2 min." is no sentence
+    return len(parts) < 2 or max(map(len, parts)) > 40
 
 
 def find_visible_authors(layout: Layout, kept: Sequence[Block], sites: Sequence[str]) -> tuple[str, ...]:
