@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.extract import phrases, titles
-from monitor.extract.blocks import total_weight
+from monitor.extract.blocks import alphabetic_length, comparison_key, total_weight
 from monitor.extract.regions import Region
 from monitor.extract.vocabulary import all_entries, regex_alternatives
 from monitor.models import NotArticle
@@ -50,6 +50,8 @@ _ERROR_TITLE_FILLER_WORDS = frozenset(all_entries("error_fillers"))
 _JAVASCRIPT_WALL_PATTERN = re.compile(regex_alternatives("javascript_walls"), re.IGNORECASE)
 _CONSENT_WALL_PATTERN = re.compile(regex_alternatives("consent_walls"), re.IGNORECASE)
 _PAYWALL_PATTERN = re.compile(regex_alternatives("paywalls"), re.IGNORECASE)
+_SITE_NOTICE_PATTERN = re.compile(regex_alternatives("site_notices"), re.IGNORECASE)
+_UNSPACED_WORD_PATTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _ANY_WALL_PATTERN = re.compile(
     f"{_CONSENT_WALL_PATTERN.pattern}|{_JAVASCRIPT_WALL_PATTERN.pattern}|{_PAYWALL_PATTERN.pattern}",
     re.IGNORECASE,
@@ -70,6 +72,15 @@ _STORY_JSON_LD_TYPES = frozenset(
         "AnalysisNewsArticle",
     }
 )
+# Types of JSON-LD objects that describe a site or its front page.
+_SITE_JSON_LD_TYPES = frozenset(
+    {"WebSite", "Organization", "NewsMediaOrganization", "CollectionPage", "SiteNavigation"}
+)
+_MIN_FRONT_PAGE_HEADLINES = 5
+_MIN_SECTION_HEADLINES = 8  # linked, of a section page
+_MAX_SECTION_CHARACTERS = 3000  # of running text of a section page: summaries of its stories
+_MIN_DATED_LINKS = 8  # of a list of headlines with their times
+_MAX_NOTICE_CHARACTERS = 1000  # of running text, up to which a page may hold nothing but a notice
 _INDEX_JSON_LD_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
 
 
@@ -119,8 +130,14 @@ def reject_non_story(
         return NotArticle(kind="consent", detail=" ".join(block.text for block in layout.blocks[:40])[:200])
     if length < 400 and not claims_story and _is_login_page(root, path, proven=proven):
         return NotArticle(kind="login", detail=metadata.title[:200])
-    if _is_index_page(layout, metadata, page.url, length, claims_story=claims_story) or _is_teaser_list_page(
-        layout, metadata, kept
+    if (
+        (
+            _is_index_page(layout, metadata, page.url, length, claims_story=claims_story)
+            and not _is_brief(layout, metadata, kept)
+        )
+        or _is_teaser_list_page(layout, metadata, kept)
+        or _is_list_with_times(metadata, kept)
+        or _is_front_or_landing_page(layout, metadata, page.url, kept)
     ):
         return NotArticle(kind="tag" if _INDEX_URL_PATTERN.search(page.url) else "index", detail=metadata.title[:200])
     if length < 300 and (
@@ -136,6 +153,8 @@ def reject_non_story(
         and _JAVASCRIPT_WALL_PATTERN.search(_visible_text(root, layout, length))
     ):
         return NotArticle(kind="script", detail="asks for JavaScript")
+    if length < _MAX_NOTICE_CHARACTERS and not proven and _is_site_notice(layout, metadata, kept):
+        return NotArticle(kind="empty", detail="only a notice of the site")
     if not kept or length < _MIN_STORY_CHARACTERS:
         scripted = sum(len(block.text) for block in layout.blocks) < 400 and len(root.findall(".//script")) > 2
         return NotArticle(
@@ -161,11 +180,7 @@ def _is_index_page(layout: Layout, metadata: Metadata, url: str, length: float, 
     """
     if claims_story and metadata.json_ld_article_count <= 2 and metadata.published_at:
         return False
-    headlines = sum(
-        1
-        for block in layout.blocks
-        if block.link_density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
-    )
+    headlines = _linked_headline_count(layout)
     if metadata.json_ld_article_count > 5 and headlines >= 10 and not metadata.has_own_json_ld:
         return length < 1500
     if claims_story:
@@ -175,13 +190,111 @@ def _is_index_page(layout: Layout, metadata: Metadata, url: str, length: float, 
     return headlines >= (8 if is_front_page_url(url) else 15) and length < min(400, 25 * headlines)
 
 
-def _is_teaser_list_page(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if most of the text stands below linked headlines and the metadata does not describe one story."""
-    if (
+def _linked_headline_count(layout: Layout) -> int:
+    """Returns the number of linked headlines outside of menus and footers."""
+    return sum(
+        1
+        for block in layout.blocks
+        if block.link_density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
+    )
+
+
+def _is_brief(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if the page is a short story: a dated text below its title, about the title."""
+    titles_before = [
+        block
+        for block in layout.blocks[: kept[0].index if kept else 0]
+        if block.comparison_key == comparison_key(metadata.title)
+    ]
+    if not titles_before or not metadata.published_at or not _shares_words_with_title(metadata, kept):
+        return False
+    between = layout.blocks[titles_before[-1].index + 1 : kept[0].index]
+    return not any(block.link_density > 0.8 and len(block.text) >= 25 for block in between)
+
+
+def _describes_one_story(metadata: Metadata) -> bool:
+    """Returns True if the metadata describes the page as one story."""
+    return (
         metadata.has_own_json_ld
         or metadata.og_type == "article"
-        or (0 < metadata.json_ld_article_count <= 2 and metadata.published_at)
-    ):
+        or (0 < metadata.json_ld_article_count <= 2 and metadata.published_at is not None)
+    )
+
+
+def _is_list_with_times(metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if most of the text is lines with a time and a link, and no metadata describes a story."""
+    if _describes_one_story(metadata):
+        return False
+    lines = [
+        block
+        for block in kept
+        if block.weight
+        and len(block.text) <= 300
+        and alphabetic_length(block.text[: block.linked_characters] or " ") >= 20
+        and phrases.has_date(block.text)
+    ]
+    return len(lines) >= _MIN_DATED_LINKS and total_weight(lines) > 0.6 * total_weight(kept)
+
+
+def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept: Sequence[Block]) -> bool:
+    """Returns True if the page is the front page of a site, or introduces a site or section rather than tells a story.
+
+    At the address of a front page, metadata that describes a site is enough; without any, the page must have linked
+    headlines and a text that is not about its title.  At other addresses, the page states neither a date nor an author,
+    and its title is the site's name, or is shown in no heading above a list of headlines.
+    """
+    if is_front_page_url(url):
+        if metadata.og_type:
+            return metadata.og_type != "article"
+        if _describes_one_story(metadata):
+            return False
+        if metadata.json_ld_types & _SITE_JSON_LD_TYPES:
+            return True
+        return _linked_headline_count(layout) >= _MIN_FRONT_PAGE_HEADLINES and not _shares_words_with_title(
+            metadata, kept
+        )
+    if _describes_one_story(metadata) or metadata.published_at or metadata.authors:
+        return False
+    title = comparison_key(metadata.title)
+    host = comparison_key((urlsplit(url).hostname or "").removeprefix("www.").split(".")[0])
+    if title and title in {comparison_key(metadata.publisher), host}:
+        return True
+    return (
+        metadata.og_type == "website"
+        and _linked_headline_count(layout) >= _MIN_SECTION_HEADLINES
+        and total_weight(kept) < _MAX_SECTION_CHARACTERS
+        and not any(block.tag == "h1" and block.comparison_key == title for block in layout.blocks)
+        and not _shares_words_with_title(metadata, kept[:1])
+    )
+
+
+def _is_site_notice(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if the text is a notice of the site (privacy, advertising, licence), or far below another title.
+
+    It is far below if at least five linked headlines stand between the page's title and the text.  For texts that
+    share no word with the title.
+    """
+    text_blocks = [block for block in kept if block.weight]
+    title_words = _word_prefixes(metadata.title)
+    is_notice = all(
+        _SITE_NOTICE_PATTERN.search(block.text) and len(title_words & _word_prefixes(block.text)) < 2
+        for block in text_blocks
+    )
+    if not text_blocks or is_notice:
+        return bool(text_blocks)
+    if _shares_words_with_title(metadata, kept):
+        return False
+    title = comparison_key(metadata.title)
+    title_index = next((block.index for block in layout.blocks if block.comparison_key == title), None)
+    if title_index is None:
+        return False
+    between = layout.blocks[title_index + 1 : text_blocks[0].index]
+    return sum(block.link_density > 0.8 and len(block.text) >= 25 for block in between) >= _MIN_FRONT_PAGE_HEADLINES
+
+
+def _is_teaser_list_page(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if most of the text stands below linked headlines and the metadata does not describe one story."""
+    if _describes_one_story(metadata):
         return False
     cards = [
         block for block in kept if block.weight and len(block.text) <= 400 and _is_below_linked_headline(layout, block)
@@ -208,8 +321,17 @@ def _shares_words_with_title(metadata: Metadata, kept: Sequence[Block]) -> bool:
 
 
 def _word_prefixes(text: str) -> set[str]:
-    """Returns the first five letters of each word of four or more letters, case-folded: a crude stem."""
-    return {word[:5] for word in _WORD_PATTERN.findall(text.casefold()) if len(word) > 3}
+    """Returns the first five letters of each word of four or more letters, case-folded: a crude stem.
+
+    Of Chinese, Japanese and Korean, which write words without spaces, returns all sequences of four characters.
+    """
+    prefixes: set[str] = set()
+    for word in _WORD_PATTERN.findall(text.casefold()):
+        if len(word) > 4 and _UNSPACED_WORD_PATTERN.search(word):
+            prefixes.update(word[start : start + 4] for start in range(len(word) - 3))
+        elif len(word) > 3:
+            prefixes.add(word[:5])
+    return prefixes
 
 
 def _is_error_title(title: str) -> bool:

@@ -122,6 +122,11 @@ def is_picture_credit(text: str) -> bool:
     )
 
 
+def has_date(text: str) -> bool:
+    """Returns True if the text states a day in figures, or a day and a time."""
+    return _DATE_PATTERN.search(text) is not None
+
+
 def is_date_or_signature_line(text: str) -> bool:
     """Returns True if the text is a short line with a date, or begins with a word such as "Published" or "By"."""
     return len(text) < 90 and (
