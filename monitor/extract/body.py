@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _TEXT_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
 # A foreign region with a larger share of the trusted text is treated as part of the story: its class name misleads.
 MAX_FOREIGN_REGION_SHARE = 0.35
+MAX_LEAD_BLOCKS = 20  # before the story's container that are searched for its first paragraphs
+MAX_BYLINE_DISTANCE = 4  # blocks from a title to its byline
 MAX_COMMENTS_REGION_SHARE = 0.95  # the same limit for regions of comments, which may be longer than the story
 
 
@@ -63,14 +65,40 @@ def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints =
     core[end:] = [0.0] * len(core[end:])
     container = _story_container(layout, core, certain=in_reference_text is not None)
     story_blocks = _select_story_blocks(layout, container, core, in_reference_text, foreign)
+    story_blocks = [*_lead_blocks(layout, story_blocks, foreign, hints), *story_blocks]
     return trim_to_story(layout, story_blocks, hints)
+
+
+def _lead_blocks(
+    layout: Layout, story_blocks: Sequence[Block], foreign: Sequence[bool], hints: StoryHints
+) -> list[Block]:
+    """Returns the paragraphs directly before the first story block that stand in a box of their own.
+
+    The box and that of the story block are in one element, marked as the story's body, which does not hold the title.
+    """
+    if not story_blocks:
+        return []
+    nodes, first = layout.nodes, story_blocks[0]
+    outer = set(layout.ancestors_or_self(first.node_index))
+    lead: list[Block] = []
+    for block in layout.blocks[max(0, first.index - MAX_LEAD_BLOCKS) : first.index][::-1]:
+        if block.tag == "h1" or block.comparison_key in hints.titles:
+            break
+        common = next((index for index in layout.ancestors_or_self(block.node_index) if index in outer), -1)
+        is_in_body = common >= 0 and nodes[common].region & Region.BODY
+        if is_in_body and not foreign[block.index] and block.tag == "p" and block.weight and block.link_density < 0.2:
+            lead.append(block)
+        elif block.weight:
+            break
+    return lead[::-1]
 
 
 def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) -> int:
     """Returns the index of the title block at which a page continues with a second story; the block count if none.
 
     A title begins a second story if it stands in an element that contains no text of the first story, and outside of
-    the element that contains the first title.  (A story with sections has one element that contains all its titles.)
+    the element that contains the first title; or if it is an h1 that has a byline or date of its own.  (A story with
+    sections has one element that contains all its titles.)
     """
     total = sum(core)
     text_nodes: set[int] = set()  # indexes of the elements that contain the running text seen so far
@@ -91,7 +119,10 @@ def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) 
                     container = _heading_container(layout, block.node_index)
                     is_apart = is_apart or (
                         container not in text_nodes
-                        and _heading_container(layout, title_node) not in layout.ancestors_or_self(container)
+                        and (
+                            _heading_container(layout, title_node) not in layout.ancestors_or_self(container)
+                            or _has_byline(layout, block)
+                        )
                     )
                 else:
                     is_apart = (
@@ -105,6 +136,16 @@ def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) 
             seen_weight += weight
             text_nodes.update(layout.ancestors_or_self(block.node_index))
     return len(layout.blocks)
+
+
+def _has_byline(layout: Layout, title: Block) -> bool:
+    """Returns True if a byline or date stands below the title, before any running text."""
+    for block in layout.blocks[title.index + 1 : title.index + 1 + MAX_BYLINE_DISTANCE]:
+        if phrases.is_date_or_signature_line(block.text):
+            return True
+        if block.weight:
+            return False
+    return False
 
 
 def _enclosing_article(layout: Layout, node_index: int) -> int:
