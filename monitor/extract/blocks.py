@@ -379,6 +379,10 @@ def _names_and_regions(element: HtmlElement, tag: str) -> tuple[str, int]:
             class_and_id = f"{class_and_id} {value}" if class_and_id else value
         elif name == "role" or (name == "itemprop" and not role):
             role = value
+        elif name == "aria-modal" and value == "true":
+            role = role or "dialog"
+        elif name == "itemtype" and value.endswith(("/Comment", "/UserComments")):
+            role = "comment"
         elif name in _HIDING_ATTRIBUTES and _hides(name, value):
             is_hidden = True
     own_regions = regions(tag, class_and_id, role) if class_and_id or role else TAG_REGIONS.get(tag, 0)

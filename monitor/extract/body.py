@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _TEXT_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
 # A foreign region with a larger share of the trusted text is treated as part of the story: its class name misleads.
 MAX_FOREIGN_REGION_SHARE = 0.35
+MIN_TEXT_BESIDE_DIALOGUE = 120  # characters of running text on a page whose dialogue, even if longer, is no story
+MIN_REPLY_LABELS = 3  # "Reply" on a page that mark readers' comments
 MAX_LEAD_BLOCKS = 20  # before the story's container that are searched for its first paragraphs
 MAX_BYLINE_DISTANCE = 4  # blocks from a title to its byline
 MAX_COMMENTS_REGION_SHARE = 0.95  # the same limit for regions of comments, which may be longer than the story
@@ -52,9 +54,12 @@ def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints =
     )
     trusted = [w if in_reference_text is None or in_reference_text[i] else 0.0 for i, w in enumerate(weights)]
     clear_misnamed_regions(layout, trusted, thorough=in_reference_text is not None)
-    captions = _caption_indexes(layout, hints)
+    excluded = _caption_indexes(layout, hints) | _comment_indexes(layout)
+    has_filler = any("ipsum" in block.text.casefold() for block in blocks)
     foreign = [
-        i in captions or _is_in_foreign_region(block, in_reference_text is not None and in_reference_text[i])
+        i in excluded
+        or (has_filler and phrases.is_filler(block.text))
+        or _is_in_foreign_region(block, in_reference_text is not None and in_reference_text[i])
         for i, block in enumerate(blocks)
     ]
     core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
@@ -191,6 +196,26 @@ def _caption_indexes(layout: Layout, hints: StoryHints) -> set[int]:
     return captions
 
 
+def _comment_indexes(layout: Layout) -> set[int]:
+    """Returns the indexes of the blocks of readers' comments that end with a label such as "Reply".
+
+    A comment is the box around such a label that lies directly in the element that holds all the labels.
+    """
+    labels = [block for block in layout.blocks if block.node_index >= 0 and phrases.is_reply_label(block.text)]
+    if len(labels) < MIN_REPLY_LABELS:
+        return set()
+    paths = [layout.ancestors_or_self(block.node_index)[::-1] for block in labels]
+    depth = 0
+    while all(len(path) > depth + 1 for path in paths) and len({path[depth] for path in paths}) == 1:
+        depth += 1
+    if len({path[depth] for path in paths}) < MIN_REPLY_LABELS:
+        return set()
+    boxes: set[int] = set()
+    for path in paths:
+        boxes |= _descendants_and_self(layout, path[depth])
+    return {block.index for block in layout.blocks if block.node_index in boxes and block.tag != "h1"}
+
+
 def _reference_text_membership(blocks: Sequence[Block], reference_text: str, reference_letters: str) -> list[bool]:
     """Returns one boolean per block: True if the reference text contains the block.
 
@@ -216,18 +241,22 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
         node.own_regions = node.markup_regions
     node_weights = _node_weights(layout, weights)
     total = sum(weights)
+    title_nodes = {n for b in layout.blocks if b.tag == "h1" for n in layout.ancestors_or_self(b.node_index)}
     weight_by_name: dict[tuple[str, int], float] = {}
     for node, weight in zip(nodes, node_weights, strict=True):
         if node.own_regions & FOREIGN_REGIONS:
             weight_by_name[node.class_and_id, node.own_regions] = (
                 weight_by_name.get((node.class_and_id, node.own_regions), 0.0) + weight
             )
-    for node in nodes:
+    for index, node in enumerate(nodes):
+        if not node.own_regions & FOREIGN_REGIONS:
+            continue
         max_share = MAX_COMMENTS_REGION_SHARE if node.own_regions & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
-        if (
-            node.own_regions & FOREIGN_REGIONS
-            and weight_by_name[node.class_and_id, node.own_regions] > max_share * total
-        ):
+        weight = weight_by_name[node.class_and_id, node.own_regions]
+        is_dialogue = (
+            node.own_regions & Region.CONSENT and index not in title_nodes and total - weight > MIN_TEXT_BESIDE_DIALOGUE
+        )
+        if weight > max_share * total and not is_dialogue:
             node.own_regions &= ~FOREIGN_REGIONS
     _propagate_regions(layout, 0)
     if not thorough:
@@ -235,7 +264,9 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
     misnamed = 0
     for region in (1 << bit for bit in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> bit & 1):
         max_share = MAX_COMMENTS_REGION_SHARE if region & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
-        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & region) > max_share * total:
+        weight = sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & region)
+        is_dialogue = region & Region.CONSENT and total - weight > MIN_TEXT_BESIDE_DIALOGUE
+        if weight > max_share * total and not is_dialogue:
             misnamed |= region
     if misnamed:
         for node in nodes:

@@ -269,10 +269,10 @@ def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept
 
 
 def _is_site_notice(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if the text is a notice of the site (privacy, advertising, licence), or far below another title.
+    """Returns True if the text is not that of a story: a notice of the site (privacy, advertising, licence ...).
 
-    It is far below if at least five linked headlines stand between the page's title and the text.  For texts that
-    share no word with the title.
+    Also if the text shares no word with the title, and is a dialogue or stands below five or more linked headlines
+    that follow the title.
     """
     text_blocks = [block for block in kept if block.weight]
     title_words = _word_prefixes(metadata.title)
@@ -284,12 +284,23 @@ def _is_site_notice(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -
         return bool(text_blocks)
     if _shares_words_with_title(metadata, kept):
         return False
+    if all(_is_in_dialogue(layout, block) for block in text_blocks):
+        return True
     title = comparison_key(metadata.title)
     title_index = next((block.index for block in layout.blocks if block.comparison_key == title), None)
     if title_index is None:
         return False
     between = layout.blocks[title_index + 1 : text_blocks[0].index]
     return sum(block.link_density > 0.8 and len(block.text) >= 25 for block in between) >= _MIN_FRONT_PAGE_HEADLINES
+
+
+def _is_in_dialogue(layout: Layout, block: Block) -> bool:
+    """Returns True if an element around the block is marked as a dialogue or form and does not hold the page's h1."""
+    nodes = [layout.nodes[index] for index in layout.ancestors_or_self(block.node_index)]
+    return any(
+        node.markup_regions & (Region.CONSENT | Region.FORM) and next(node.element.iter("h1"), None) is None
+        for node in nodes
+    )
 
 
 def _is_teaser_list_page(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
@@ -389,7 +400,8 @@ def story_flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tu
         if len(block.text) < 300 and not block.region & Region.HIDDEN and _PAYWALL_PATTERN.search(block.text)
     ]
     walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
-    if metadata.is_declared_paid or walled:
+    is_filled_up = any("ipsum" in block.text.casefold() and phrases.is_filler(block.text) for block in near)
+    if metadata.is_declared_paid or walled or is_filled_up:
         names.append("paywall")
     last_text = kept[-1].text if kept else ""
     states_more = bool(kept) and len(metadata.json_ld_body) > max(400, 2 * sum(len(block.text) for block in kept))
@@ -398,6 +410,7 @@ def story_flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tu
         or (walled and length < 1200)
         or (metadata.is_declared_paid and length < 600)
         or states_more
+        or is_filled_up
     ):
         names.append("truncated")
     if any(_CONSENT_WALL_PATTERN.search(block.text) for block in kept[:2]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from monitor.extract.blocks import alphabetic_length
-from monitor.extract.vocabulary import regex_alternatives
+from monitor.extract.vocabulary import all_entries, regex_alternatives
 
 _RELATED_LABEL_PATTERN = re.compile(rf"\W*(?:{regex_alternatives('related')})", re.IGNORECASE)
 _COMMENTS_HEADING_PATTERN = re.compile(
@@ -33,6 +33,10 @@ _APPEAL_LIKE_STORY_SENTENCE_PATTERN = re.compile(
     r'|["“„«»][^"“”«»]{1,200}(?:[,.!?…]["“”«»]|["“”«»],)',
     re.IGNORECASE,
 )
+_REPLY_LABEL_PATTERN = re.compile(rf"\W*(?:{regex_alternatives('reply_labels')})\W*(?:\d+\W*)?", re.IGNORECASE)
+_FILLER_WORDS = frozenset(all_entries("filler_words"))
+_MIN_FILLER_LETTERS = 40  # a shorter text may be a Latin name or motto
+_LATIN_WORD_PATTERN = re.compile(r"[A-Za-z]+")
 _SENTENCE_END_MARKS = (".", "!", "?", "…", "。", "！", "？", "।", "؟", "۔")
 
 # A picture's credit, recognized by a label that no sentence begins with ("Photo: ...", "(AP Photo/...)").
@@ -83,6 +87,19 @@ def is_related_label(text: str) -> bool:
 def is_comments_heading(text: str) -> bool:
     """Returns True if all of the text is a heading of readers' comments or of the comment form: "12 Comments"."""
     return len(text) < 160 and bool(_COMMENTS_HEADING_PATTERN.fullmatch(text))
+
+
+def is_reply_label(text: str) -> bool:
+    """Returns True if all of the text is the label below a reader's comment that invites an answer: "Reply"."""
+    return len(text) < 60 and _REPLY_LABEL_PATTERN.fullmatch(text) is not None
+
+
+def is_filler(text: str) -> bool:
+    """Returns True if most words of the text are those of the Latin filler that stands in place of paid text."""
+    if len(text) < _MIN_FILLER_LETTERS or not text.isascii():
+        return False
+    words = _LATIN_WORD_PATTERN.findall(text.casefold())
+    return sum(word in _FILLER_WORDS for word in words) > 0.6 * len(words) > 0
 
 
 def is_rights_statement(text: str) -> bool:
