@@ -63,6 +63,7 @@ class Metadata:
     all_titles: tuple[str, ...] = ()  # all different titles that the page states, unordered
     authors: tuple[str, ...] = ()  # persons named in bylines
     byline_authors: tuple[str, ...] = ()  # persons named in microdata or in elements with a byline class
+    has_json_ld_person: bool = False  # JSON-LD states that a person is the author
     newsroom_signature: tuple[str, ...] = ()  # one name from a byline, such as the outlet's, if `authors` is empty
     published_at: datetime | None = None
     has_future_date: bool = False  # a stated publication time is in the future
@@ -134,6 +135,7 @@ def read_metadata(
     byline_texts = _byline_texts(article, raw, site_names)
     metadata.authors = bylines.author_names(byline_texts, site_names)
     metadata.byline_authors = bylines.author_names(byline_texts[2:], site_names)
+    metadata.has_json_ld_person = any(map(is_person_name, bylines.author_names(byline_texts[:1], site_names)))
     metadata.newsroom_signature = () if metadata.authors else bylines.newsroom_signature(byline_texts)
     parse, default_timezone = (
         partial(dates.parse_date, country=country, latest=latest, day_in_url=dates.find_day_in_url(url)),

@@ -277,11 +277,12 @@ def _choose_authors(
 ) -> tuple[str, ...]:
     """Returns the authors of the metadata, else of lines beside the story, else the newsroom's name.
 
-    Persons whom the page shows in a byline precede authors that only its metadata states: these are often users of the
-    publishing system.
+    Persons whom the page shows in a byline precede authors that only <meta> elements state: these are often publishers
+    or users of the publishing system.
     """
     visible = _visible_authors(layout, story_blocks, options) if not metadata.authors else ()
-    if metadata.authors and not visible_metadata.shows_author(layout.blocks, metadata.authors):
+    is_doubtful = bool(metadata.authors) and not metadata.has_json_ld_person
+    if is_doubtful and not visible_metadata.shows_author(layout.blocks, metadata.authors):
         visible = metadata.byline_authors or _visible_authors(layout, story_blocks, options)
         visible = visible if all(map(is_person_name, visible)) else ()
     return visible or metadata.authors or metadata.newsroom_signature

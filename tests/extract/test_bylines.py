@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from extract import pages
@@ -280,3 +282,9 @@ def test_a_shown_person_precedes_a_user_that_only_metadata_names(byline: str) ->
     assert _authors(head, byline) == ("Marta Lindqvist",)
     assert _authors(head, f"{byline}<p>Set by Web Operator.</p>") == ("Web Operator",)
     assert _authors(head, "<p class='byline'>Fjord Evening News</p>") == ("Web Operator",)
+
+
+@pytest.mark.parametrize(("name", "author"), [("Karl Ott", "Karl Ott"), ("Fjord Media", "Marta Lindqvist")])
+def test_a_person_in_json_ld_precedes_a_shown_one(name: str, author: str) -> None:
+    data = json.dumps({"@type": "NewsArticle", "author": {"@type": "Person", "name": name}})
+    assert _authors(f"<script type='application/ld+json'>{data}</script>", "<p>By Marta Lindqvist</p>") == (author,)
