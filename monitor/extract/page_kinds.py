@@ -50,7 +50,7 @@ _ERROR_TITLE_FILLER_WORDS = frozenset(all_entries("error_fillers"))
 _JAVASCRIPT_WALL_PATTERN = re.compile(regex_alternatives("javascript_walls"), re.IGNORECASE)
 _CONSENT_WALL_PATTERN = re.compile(regex_alternatives("consent_walls"), re.IGNORECASE)
 _PAYWALL_PATTERN = re.compile(regex_alternatives("paywalls"), re.IGNORECASE)
-_SITE_NOTICE_PATTERN = re.compile(regex_alternatives("site_notices"), re.IGNORECASE)
+_DISCLAIMER_PATTERN = re.compile(regex_alternatives("disclaimers"), re.IGNORECASE)
 _UNSPACED_WORD_PATTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _ANY_WALL_PATTERN = re.compile(
     f"{_CONSENT_WALL_PATTERN.pattern}|{_JAVASCRIPT_WALL_PATTERN.pattern}|{_PAYWALL_PATTERN.pattern}",
@@ -80,7 +80,7 @@ _MIN_FRONT_PAGE_HEADLINES = 5
 _MIN_SECTION_HEADLINES = 8  # linked, of a section page
 _MAX_SECTION_CHARACTERS = 3000  # of running text of a section page: summaries of its stories
 _MIN_DATED_LINKS = 8  # of a list of headlines with their times
-_MAX_NOTICE_CHARACTERS = 1000  # of running text, up to which a page may hold nothing but a notice
+_MAX_DISCLAIMER_CHARACTERS = 1000  # of running text, up to which a page may hold nothing but a disclaimer
 _INDEX_JSON_LD_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
 
 
@@ -153,8 +153,8 @@ def reject_non_story(
         and _JAVASCRIPT_WALL_PATTERN.search(_visible_text(root, layout, length))
     ):
         return NotArticle(kind="script", detail="asks for JavaScript")
-    if length < _MAX_NOTICE_CHARACTERS and not proven and _is_site_notice(layout, metadata, kept):
-        return NotArticle(kind="empty", detail="only a notice of the site")
+    if length < _MAX_DISCLAIMER_CHARACTERS and not proven and _is_disclaimer(layout, metadata, kept):
+        return NotArticle(kind="empty", detail="only a disclaimer of the site")
     if not kept or length < _MIN_STORY_CHARACTERS:
         scripted = sum(len(block.text) for block in layout.blocks) < 400 and len(root.findall(".//script")) > 2
         return NotArticle(
@@ -268,19 +268,19 @@ def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept
     )
 
 
-def _is_site_notice(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if the text is not that of a story: a notice of the site (privacy, advertising, licence ...).
+def _is_disclaimer(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if the text is not that of a story: a disclaimer of the site (privacy, advertising, licence ...).
 
     Also if the text shares no word with the title, and is a dialogue or stands below five or more linked headlines
     that follow the title.
     """
     text_blocks = [block for block in kept if block.weight]
     title_words = _word_prefixes(metadata.title)
-    is_notice = all(
-        _SITE_NOTICE_PATTERN.search(block.text) and len(title_words & _word_prefixes(block.text)) < 2
+    is_disclaimer = all(
+        _DISCLAIMER_PATTERN.search(block.text) and len(title_words & _word_prefixes(block.text)) < 2
         for block in text_blocks
     )
-    if not text_blocks or is_notice:
+    if not text_blocks or is_disclaimer:
         return bool(text_blocks)
     if _shares_words_with_title(metadata, kept):
         return False

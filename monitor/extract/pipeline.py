@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from trafilatura import bare_extraction
 
 from monitor import dates, timezones
 from monitor.calendar import resolve_numeric_date
+from monitor.countries import guess_country
 from monitor.date_text import ParsedTime, first_date_in_line
 from monitor.decoding import decode_page
 from monitor.extract import (
@@ -65,6 +67,9 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     root = _parse_html(decode_page(page.body, page.encoding)[:MAX_MARKUP_CHARACTERS])
     if root is None:
         return NotArticle(kind="empty", detail="no markup")
+    declared_language = root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
+    if options.country is None:
+        options = replace(options, country=guess_country(page.url, options.language or declared_language))
     for selector in options.remove_selectors:
         for element in root.cssselect(selector):
             _remove_element(element)
@@ -100,9 +105,7 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     not_article = page_kinds.reject_non_story(page, root, layout, metadata, story_blocks)
     if not_article:
         return page_kinds.with_described_story(not_article, metadata)
-    text_language = language.detect_language(
-        text, hint=options.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
-    )
+    text_language = language.detect_language(text, hint=options.language or declared_language)
     flags = page_kinds.story_flags(layout, metadata, story_blocks)
     pages = find_article_pages(root, page.url)
     return Article(

@@ -521,3 +521,19 @@ def test_feed_overrides_a_time_element_that_is_days_away() -> None:
     assert _published_at(line="<time datetime='2026-01-06T08:00Z'></time>", listed_at=LISTED_AT) == datetime(
         2026, 1, 6, 8, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "language", "published_at"),
+    [
+        ("https://fjord.no/putin", "en", "2026-01-06T11:42"),
+        ("https://fjord.example/putin", "ja", "2026-01-06T03:42"),
+        ("https://fjord.example/putin", "en-US", "2026-01-06T12:42"),
+    ],
+)
+def test_time_without_a_country_is_in_that_of_domain_or_language(url: str, language: str, published_at: str) -> None:
+    time = _published_at(line="<div>2026-01-06 12:42</div>", url=url, language=language)
+    assert time is not None
+    assert time.isoformat(timespec="minutes").startswith(published_at)
+    stated = _published_at(line="<div>2026-01-06 12:42</div>", url=url, language=language, country="RU")
+    assert stated == datetime(2026, 1, 6, 9, 42, tzinfo=UTC)

@@ -192,14 +192,14 @@ def test_a_dated_brief_above_many_headlines_is_a_story() -> None:
     assert kind_or_text(f"{others}{time}{BRIEF.replace('鞄を紛失した', '')}", title="市の広報") == "index"
 
 
-NOTICE = "<p>We collect information about the pages that you read, and make advertising more relevant to you. See our privacy policy.</p>"
+DISCLAIMER = "<p>We collect information about the pages that you read, and make advertising more relevant to you. See our privacy policy.</p>"
 
 
-def test_a_page_whose_only_text_is_a_notice_of_the_site_is_no_story() -> None:
+def test_a_page_whose_only_text_is_a_disclaimer_of_the_site_is_no_story() -> None:
     head = "<meta property='og:type' content='article'>"
     title = "Choir sings for the ferry's last trip"
-    assert kind_or_text(f"<h1>{title}</h1><div id='player'></div>{NOTICE}", head, title=title) == "empty"
-    unknown = NOTICE.replace("See our privacy policy.", "Ask us what we keep.").replace(
+    assert kind_or_text(f"<h1>{title}</h1><div id='player'></div>{DISCLAIMER}", head, title=title) == "empty"
+    unknown = DISCLAIMER.replace("See our privacy policy.", "Ask us what we keep.").replace(
         "collect information", "write down"
     )
     assert kind_or_text(f"<h1>{title}</h1><div>{LINKS}</div>{unknown}", head, title=title) == "empty"

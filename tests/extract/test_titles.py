@@ -75,7 +75,7 @@ def test_a_kicker_inside_the_heading_is_left_out(heading: str, page_title: str) 
     assert _title(f"<h1>{heading}</h1>", page_title) == TITLE
 
 
-def test_a_part_in_bold_is_not_the_whole_title() -> None:
+def test_a_part_in_bold_is_not_the_title() -> None:
     assert _title(f"<h1><b>Kremlin decree:</b> {TITLE}</h1>", f"Kremlin decree: {TITLE}") == f"Kremlin decree: {TITLE}"
 
 
