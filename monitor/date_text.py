@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
-from monitor.calendar import MONTH_NUMBER_BY_NAME, TIMEZONE_BY_ABBREVIATION, with_ascii_digits
+from monitor.calendar import MONTH_NUMBER_BY_NAME, TIMEZONE_BY_ABBREVIATION, TIMEZONE_BY_SPOKEN_NAME, with_ascii_digits
 from monitor.other_calendars import with_gregorian_dates
 from monitor.timezones import parse_timezone
 
@@ -41,6 +41,8 @@ _ZONE_REGEX = (
     r"(?:UTC|GMT|UT)\s?[+\-\u2212]\s?\d{1,2}(?::?\d{2})?(?!\d)"
     r"|[+\-\u2212]\d{2}:?\d{2}(?!\d)|[+\-\u2212]\d{2}(?![\d.:/-])"
     r"|[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_]+)?"
+    r"|(?:Eastern|Central|Mountain|Pacific)(?:\s(?:Standard|Daylight))?(?:\s[Tt]ime)?\b(?!\sEurop)"
+    rf"|(?:{'|'.join(name.title() for name in TIMEZONE_BY_SPOKEN_NAME)})\s[Tt]ime\b"
     rf"|(?:{'|'.join(sorted(TIMEZONE_BY_ABBREVIATION, key=len, reverse=True))})\b"
 )
 # A time of day with an optional 12-hour mark before or behind it and an optional time zone.
@@ -97,10 +99,9 @@ def first_date_in_line(text: str, day_of: NumericDateResolver) -> ParsedTime | N
             is_afternoon = half in _AFTERNOON_WORDS or half[0] in "pPμم"
             hour = hour % 12 + (12 if is_afternoon else 0) if hour <= 12 else hour
         if hour < 24 and minute < 60:
-            is_time_first = time.end() <= match.start()
-            zone_name = time["zone"] or (
-                zone_behind_date["zone"] if is_time_first and zone_behind_date is not None else None
-            )
+            zone_name = time["zone"] or (zone_behind_date["zone"] if zone_behind_date else None)
+            if not time["zone"] and time.start() > match.start() and zone_name and not zone_name[0].isalpha():
+                zone_name = None  # "2026-05-04 -10:15": a time of day behind a dash
             zone = parse_timezone(zone_name)
             at = day.replace(hour=hour, minute=minute, second=min(second, 59), tzinfo=zone or UTC)
             return ParsedTime(at, has_time=True, has_timezone=zone is not None)

@@ -20,7 +20,7 @@ _BYLINE_PREFIX_PATTERN = re.compile(
     r"(?:(?:article |story |written |reported |posted |published |words? |text "
     r"|author|autor(?:in|a|es)?|auteur|autore|автор|текст)?\s*[:：]?\s*)?"
     r"(?:\b(?:by|von|par|por|di|da|de|door|av|af|przez|από|от|od|oleh|bởi|yazan|nga|του|της)\s*[:：]?\s+"
-    rf"|(?:{regex_alternatives('byline_labels')})(?:\s*[:：/｜|●丨・]\s*|\s+)|(?:作者|記者|记者|責任編輯)\s*)?",
+    rf"|(?:{regex_alternatives('byline_labels')})(?:\s*[:：/／｜|●丨・]\s*|\s+)|(?:作者|記者|记者|責任編輯)\s*)?",
     re.IGNORECASE,
 )
 # A line of nothing but such words.
@@ -71,6 +71,10 @@ _ORGANIZATION_PATTERN = re.compile(
 )
 _EDITED_BY_PATTERN = re.compile(r"\W*\b(?:edited|editing) by\b.*", re.IGNORECASE | re.DOTALL)
 _REPORTED_BY_PATTERN = re.compile(r"\b(?:(?:additional|further) )?(?:reporting|writing) by\s", re.IGNORECASE)
+# A Chinese, Japanese or Korean name (group 1) and a second label with another person behind it: "作者：… 编辑：…".
+_FURTHER_LABEL_PATTERN = re.compile(r"([:：/／｜]\s*[\u3040-\u9fff\uac00-\ud7a3]+)\s+\S{1,6}[:：/／｜].*$", re.DOTALL)
+# A newsroom's name: "Harbour Post Staff".  A person's role is longer: "Marta Lindqvist Staff Writer".
+_NEWSROOM_PATTERN = re.compile(r"(?:\S+\s){1,3}(?:staff|desk|newsroom|team)", re.IGNORECASE)
 _BYLINE_PLACEHOLDERS = frozenset(all_entries("byline_placeholders"))
 # Prepositions of `_BYLINE_PREFIX_PATTERN` that are also first names or surnames: "Di Wu".
 _PREPOSITIONS_USED_AS_NAMES = frozenset({"Di", "Da", "De", "Od", "Af", "Av", "Par"})
@@ -192,6 +196,7 @@ def _names_in_line(line: str) -> list[str]:
         return []
     if surname := _SURNAME_FIRST_PATTERN.fullmatch(text.strip()):
         return [f"{surname[2]} {surname[1]}"]
+    text = _FURTHER_LABEL_PATTERN.sub(r"\1", text)
     text = _REPORTED_BY_PATTERN.sub("", _EDITED_BY_PATTERN.sub("", text))
     text = _DASH_AND_REST_PATTERN.sub(
         "", _NON_NAME_PATTERN.sub("", _TRAILING_DATE_PATTERN.sub("", _without_byline_prefix(text)))
@@ -250,7 +255,7 @@ def _split_at_ambiguous_and(text: str) -> list[str]:
 
 def _without_role(text: str) -> str:
     """Returns the name of a text "name role"; other text unchanged, such as a newsroom's name: "Harbour News Desk"."""
-    match = _NAME_AND_ROLE_PATTERN.fullmatch(text)
+    match = None if _NEWSROOM_PATTERN.fullmatch(text) else _NAME_AND_ROLE_PATTERN.fullmatch(text)
     is_person = match and not _ROLE_PATTERN.search(match[1]) and not has_organization_word(match[1])
     return match[1] if match and is_person else text
 

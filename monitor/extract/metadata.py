@@ -138,7 +138,7 @@ def read_metadata(
     metadata.has_json_ld_person = any(map(is_person_name, bylines.author_names(byline_texts[:1], site_names)))
     metadata.newsroom_signature = () if metadata.authors else bylines.newsroom_signature(byline_texts)
     parse, default_timezone = (
-        partial(dates.parse_date, country=country, latest=latest, day_in_url=dates.find_day_in_url(url)),
+        partial(dates.parse_date, country=country, latest=latest, url_date=dates.find_url_date(url)),
         timezones.timezone_of_country(country),
     )
     published = [

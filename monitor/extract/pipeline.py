@@ -238,7 +238,7 @@ def _choose_published_at(
     if not (is_day_only or is_contradicted):
         return stated_at
     outlet_day_of = partial(
-        resolve_numeric_date, country=options.country, latest=latest, day_in_url=dates.find_day_in_url(page.url)
+        resolve_numeric_date, country=options.country, latest=latest, url_date=dates.find_url_date(page.url)
     )
     visible_time = (
         visible_metadata.find_visible_published_time(layout.blocks, story_blocks, metadata.all_titles, outlet_day_of)

@@ -19,7 +19,7 @@ from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
 from monitor.urls import is_same_site, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lxml.html import HtmlElement
 
@@ -174,11 +174,19 @@ def _collect_h1_text(h1: HtmlElement, raw: RawMetadata) -> None:
         heading = _element_text(h1)[:500]
         if heading:
             raw.h1_texts.append(heading)
-            for part in islice(h1, 5):
-                text = _element_text(part)[:500] if isinstance(part.tag, str) else ""
-                if text and text != heading:
-                    is_kicker = bool(regions("span", part.get("class", ""), "") & Region.META)
-                    raw.h1_parts.append(HeadingPart(text, is_kicker=is_kicker))
+            raw.h1_parts += [part for part in _heading_parts(h1) if part.text != heading]
+
+
+def _heading_parts(h1: HtmlElement) -> Iterator[HeadingPart]:
+    """Yields the texts of the first five elements directly inside an <h1> and the texts between them."""
+    for element in islice(h1, 5):
+        text = _element_text(element)[:500] if isinstance(element.tag, str) else ""
+        if text:
+            is_kicker = bool(regions("span", element.get("class", ""), "") & Region.META)
+            yield HeadingPart(text, is_element=True, is_kicker=is_kicker)
+    for text in (h1.text, *(element.tail for element in islice(h1, 5))):
+        if text and not text.isspace():
+            yield HeadingPart(_SPACE_PATTERN.sub(" ", text).strip()[:500], is_element=False, is_kicker=False)
 
 
 def _collect_front_page_link(link: HtmlElement, url: str, raw: RawMetadata) -> None:
@@ -314,7 +322,11 @@ def _collect_microdata_or_byline(element: HtmlElement, raw: RawMetadata) -> None
         raw.microdata_values.setdefault(name, []).append((element.get("content") or _element_text(element))[:500])
     elif (element.get("rel") == "author" or _has_byline_class(element)) and len(raw.byline_texts) < 20:
         text = _byline_lines(element)
-        is_unrelated = _is_in_region(element, _UNRELATED_REGIONS | _PICTURE_REGIONS) or _is_in_popup(element)
+        is_unrelated = (
+            bool(regions("span", element.get("class", ""), "") & Region.CAPTION)
+            or _is_in_region(element, _UNRELATED_REGIONS | _PICTURE_REGIONS)
+            or _is_in_popup(element)
+        )
         has_biography_class = _BIOGRAPHY_CLASS_PATTERN.search(element.get("class", "")) and len(text.split()) > 6
         is_biography = has_biography_class and not _BYLINE_TEXT_PATTERN.match(text)
         ancestors = list(islice(element.iterancestors(), 6))
@@ -322,7 +334,14 @@ def _collect_microdata_or_byline(element: HtmlElement, raw: RawMetadata) -> None
         is_near_first = raw.byline_container is None or raw.byline_container in ancestors
         if 3 <= len(text) <= 150 and not is_biography and is_near_first and not is_unrelated:
             raw.byline_texts.append(text)
-            raw.byline_container = raw.byline_container if raw.byline_container is not None else ancestors[:3][-1]
+            raw.byline_container = (
+                raw.byline_container if raw.byline_container is not None else _byline_container(ancestors)
+            )
+
+
+def _byline_container(ancestors: list[HtmlElement]) -> HtmlElement:
+    """Returns the third of the elements around a byline, innermost first, or an <article> further inside."""
+    return next((outer for outer in ancestors[:3] if outer.tag == "article"), ancestors[:3][-1])
 
 
 # Microdata properties that teasers have too: each value belongs to an item, see `_values_of_main_scope`.
@@ -350,7 +369,10 @@ def _has_byline_class(element: HtmlElement) -> bool:
 
 def _is_in_popup(element: HtmlElement) -> bool:
     """Returns True if the element is or stands in a box that opens over the page, such as a card about the author."""
-    return any(_POPUP_CLASS_PATTERN.search(e.get("class", "")) for e in (element, *islice(element.iterancestors(), 3)))
+    return any(
+        _POPUP_CLASS_PATTERN.search(outer.get("class", "")) and next(outer.iter("h1"), None) is None
+        for outer in (element, *islice(element.iterancestors(), 3))
+    )
 
 
 def _byline_lines(element: HtmlElement) -> str:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 # What separates a title from the site's name or a section: " | ", " - ", " :: ".
-TITLE_SEPARATOR_PATTERN = re.compile(r"\s+[|–—‒\-·•»«›‹:/~⁄∣│]+\s+|\s*[|│»｜︱丨¦]\s*|\s+::\s+|_(?=\S)")
+TITLE_SEPARATOR_PATTERN = re.compile(r"\s+[|–—‒\-·•»«›‹:/~⁄∣│]+\s+|\s*[|│»｜︱丨¦‖]\s*|\s+::\s+|_(?=\S)")
 _SPACE_PATTERN = re.compile(r"\s+")
 _WORD_PATTERN = re.compile(r"\w+")
 # A section's name at the end of a title: all text after a bar, or one word after another separator.
-_TRAILING_SECTION_PATTERN = re.compile(rf"\s*[|│»｜︱丨¦].*|(?:{TITLE_SEPARATOR_PATTERN.pattern})\w+$")
+_TRAILING_SECTION_PATTERN = re.compile(rf"\s*[|│»｜︱丨¦‖].*|(?:{TITLE_SEPARATOR_PATTERN.pattern})\w+$")
 # A note that some archives add: "... (Published 2016)".
 _ARCHIVE_NOTE_PATTERN = re.compile(r"\s*\((?:published|updated|posted)\s[^()]{0,20}\b(?:19|20)\d\d\)$", re.IGNORECASE)
 _TRAILING_DOTS_PATTERN = re.compile(r"\s*(?:\.{2,}|…|\[(?:\.{3}|…)\])$")
@@ -28,9 +28,10 @@ _DOMAIN_NAME_PATTERN = re.compile(r"(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:com|org|ne
 
 @dataclass(frozen=True, slots=True)
 class HeadingPart:
-    """An element inside the <h1>."""
+    """An element inside the <h1>, or text between such elements."""
 
     text: str
+    is_element: bool
     is_kicker: bool  # its class is that of a line above the headline
 
 
@@ -72,18 +73,15 @@ def _without_archive_note(title: str) -> str:
 
 
 def _title_under_site_heading(title: str, page_title: str, subheadings: Sequence[str]) -> str:
-    """Returns the longer side of a <title> whose other side is the chosen title, if a subheading repeats it; else "".
+    """Returns the subheading that is, with the chosen title before or after it, the text of <title>; else "".
 
-    Then the <h1>, from which the title was chosen, is the name of the site.
+    Then the <h1>, from which the title was chosen, is the name of the site.  The subheading must be longer.
     """
-    subheading_letters = set(map(comparison_key, subheadings))
-    for separator in TITLE_SEPARATOR_PATTERN.finditer(page_title):
-        sides = page_title[: separator.start()].strip(), page_title[separator.end() :].strip()
-        for side, other in (sides, sides[::-1]):
-            other_letters = comparison_key(other)
-            is_longer = len(other_letters) > max(_MIN_PART_LETTERS, len(comparison_key(side)))
-            if comparison_key(side) == comparison_key(title) and is_longer and other_letters in subheading_letters:
-                return other
+    letters, page_letters = comparison_key(title), comparison_key(page_title)
+    for subheading in subheadings:
+        key = comparison_key(subheading)
+        if len(key) > max(_MIN_PART_LETTERS, len(letters)) and page_letters in {letters + key, key + letters}:
+            return clean_text(subheading)
     return ""
 
 
@@ -121,8 +119,8 @@ def _without_heading_kicker(title: str, parts: Sequence[HeadingPart], others: Se
             continue
         is_alone_elsewhere = any(part_letters in key and letters not in key for key in map(comparison_key, others))
         other_parts = [other for other in parts if other is not part]
-        is_headline = bool(other_parts) and not part.is_kicker and all(other.is_kicker for other in other_parts)
-        if is_alone_elsewhere or is_headline:
+        is_headline = part.is_element and not part.is_kicker and all(other.is_kicker for other in other_parts)
+        if is_alone_elsewhere or (other_parts and is_headline):
             return part.text
     return title
 
@@ -210,10 +208,10 @@ def _without_kicker_or_suffix(title: str, alternatives: Sequence[str]) -> str:
         short = comparison_key(alternative)
         if not 12 <= len(short) < len(plain):
             continue
-        if title.startswith(alternative) and re.match(r"\s*[|｜︱丨–—:·•»/-]", title[len(alternative) :]):
+        if title.startswith(alternative) and re.match(r"\s*[|｜︱丨‖–—:·•»/-]", title[len(alternative) :]):
             return alternative
         kicker = title[: -len(alternative)] if title.endswith(alternative) else ""
-        if len(comparison_key(kicker)) < len(short) and re.search(r"[|｜︱丨–—:·•»/-]\s*$", kicker):
+        if len(comparison_key(kicker)) < len(short) and re.search(r"[|｜︱丨‖–—:·•»/-]\s*$", kicker):
             return alternative
     return title
 

@@ -10,7 +10,7 @@ from monitor.date_text import first_date_in_line
 from monitor.extract import bylines
 from monitor.extract.blocks import SENTENCE_END, comparison_key
 from monitor.extract.person_names import is_capitalized_name, is_person_name
-from monitor.extract.phrases import is_date_or_signature_line
+from monitor.extract.phrases import has_date, is_date_or_signature_line
 from monitor.extract.regions import Region
 from monitor.extract.vocabulary import regex_alternatives
 
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
 # The beginning of a line that names its author: "By Anna", "Autor: Anna".
 _SIGNATURE_PATTERN = re.compile(
     r"\s*(?:(?:by|von|par|por|de|di|door|av|af|przez|от|nga|autor(?:in)?|auteur|автор|от автора|作者|記者|记者|文)"
-    rf"[:：]?\s+\S|(?:{regex_alternatives('byline_labels')})(?:\s*[:：/｜|●丨]\s*|(?<=\w\w)\s+)\S)",
+    rf"[:：]?\s+\S|(?:{regex_alternatives('byline_labels')})(?:\s*[:：/／｜|●丨・]\s*|(?<=\w\w)\s+)\S)",
     re.IGNORECASE,
 )
 # In the URL of a page about an author.
 _AUTHOR_PATH_PATTERN = re.compile(rf"/(?:{regex_alternatives('author_paths')})/[^/]", re.IGNORECASE)
+_MIN_PARAGRAPH_WEIGHT = 60  # of running text
+_MAX_LINE_CHARACTERS = 80  # of a line that may be a byline
 _FLUSH_RIGHT_STYLE_PATTERN = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
+# The label of a date where a line or a sentence in it begins.
+_DATELINE_LABEL_PATTERN = re.compile(
+    rf"(?:^|[.|·•]\s)\W*(?:{regex_alternatives('datelines')})\b(?=\W+(?:\w+\W+){{0,2}}\d)", re.IGNORECASE
+)
 # Between the parts of a line of metadata.
 _LINE_PART_SEPARATOR_PATTERN = re.compile(r"\s*[|｜·•/]\s*|\s[–—-]\s|\n")
 # Two to five words without digits at their beginning.
@@ -77,6 +83,8 @@ def _is_title_or_sentence(block: Block) -> bool:
         return True
     if len(block.text) <= 40 or block.region & Region.META or SENTENCE_END.search(block.text) is None:
         return False
+    if _DATELINE_LABEL_PATTERN.search(block.text) and len(block.text) < 100:
+        return False  # "Published on 4 May 2026 by Anna in News."
     parts = _LINE_PART_SEPARATOR_PATTERN.split(block.text)  # "04.05.2026 | Source: Herald | 2 min." is no sentence
     return len(parts) < 2 or max(map(len, parts)) > 40
 
@@ -94,7 +102,7 @@ def find_visible_authors(layout: Layout, kept: Sequence[Block], sites: Sequence[
         text = block.text
         if bylines.is_byline_prefix(text):  # "By" in an element of its own
             text = "\n".join([text, *(next_block.text for next_block in near[index + 1 : index + 4])])
-        elif len(text) >= 80 or not _SIGNATURE_PATTERN.match(text):
+        elif len(text) >= _MAX_LINE_CHARACTERS or not _SIGNATURE_PATTERN.match(text):
             continue
         authors = bylines.author_names([[text]], sites)
         if any(map(is_capitalized_name, authors)):
@@ -103,11 +111,10 @@ def find_visible_authors(layout: Layout, kept: Sequence[Block], sites: Sequence[
     authors = bylines.author_names([linked[:4]], sites)
     if any(map(is_person_name, authors)):
         return authors
-    for before, block, after in zip([None, *near], near, [*near[1:], None], strict=False):
-        is_beside_date = any(line and is_date_or_signature_line(line.text) for line in (before, after))
-        is_name = " " in block.text and is_person_name(block.text)
-        if is_beside_date and is_name and not block.linked_characters:
-            return bylines.author_names([[block.text]], sites)
+    for block in near:
+        name = _name_beside_date(layout, block)
+        if name:
+            return bylines.author_names([[name]], sites)
     for block in layout.blocks[max(first, last - 1) : last + 3]:
         style = layout.nodes[block.node_index].element.get("style", "")
         if (
@@ -119,10 +126,29 @@ def find_visible_authors(layout: Layout, kept: Sequence[Block], sites: Sequence[
     return ()
 
 
+def _name_beside_date(layout: Layout, block: Block) -> str:
+    """Returns the person's name that the block holds without a link; "" if it holds none.
+
+    The block's other parts, or the blocks directly before and after it, must hold a date or begin as a byline does.
+    """
+    parts = _LINE_PART_SEPARATOR_PATTERN.split(block.text)
+    names = [part for part in parts if " " in part and is_person_name(part)]
+    if len(names) != 1 or block.linked_characters:
+        return ""
+    if len(parts) > 1:
+        return names[0] if has_date(block.text) else ""
+    beside = layout.blocks[max(0, block.index - 1) : block.index + 2]
+    return names[0] if any(is_date_or_signature_line(line.text) for line in beside) else ""
+
+
 def shows_author(blocks: Sequence[Block], authors: Iterable[str]) -> bool:
-    """Returns True if the page shows one of the names, or the last word of one, which may be all that it shows."""
-    last_words = [comparison_key(author.split()[-1]) for author in authors]
-    return any(word in block.comparison_key for word in last_words for block in blocks)
+    """Returns True if the page shows one of the names, or a short line has the last word of one."""
+    names = [(comparison_key(author), comparison_key(author.split()[-1])) for author in authors]
+    return any(
+        (last_word if len(block.text) < _MAX_LINE_CHARACTERS else name) in block.comparison_key
+        for name, last_word in names
+        for block in blocks
+    )
 
 
 def _lines_near_beginning(layout: Layout, kept: Sequence[Block]) -> list[Block]:
@@ -130,16 +156,22 @@ def _lines_near_beginning(layout: Layout, kept: Sequence[Block]) -> list[Block]:
 
     Lines above the title are left out if the title is among the ten blocks above the text.
     """
-    first, second = kept[0].index, kept[1].index if len(kept) > 1 else kept[0].index
+    first = kept[0].index
+    second = next((block.index for block in kept[1:] if block.weight > _MIN_PARAGRAPH_WEIGHT), first)
     above = layout.blocks[max(0, first - 10) : first]
     titles = [index for index, block in enumerate(above) if block.tag == "h1" or block.region & Region.TITLE]
     lines = [*layout.blocks[first + 1 : min(second, first + 9)], *above[titles[-1] + 1 if titles else 0 :]]
-    return [block for block in lines if len(block.text) < 80 and not block.region & _NON_STORY_REGIONS]
+    return [
+        block for block in lines if len(block.text) < _MAX_LINE_CHARACTERS and not block.region & _NON_STORY_REGIONS
+    ]
 
 
 def _is_link_to_author(layout: Layout, block: Block) -> bool:
-    """Returns True if the block is a person's name and a link to a page about an author."""
-    if block.link_density < 0.8 or block.node_index < 0 or not is_person_name(block.text):
+    """Returns True if the block is linked names of persons, and a link leads to a page about an author."""
+    if block.link_density < 0.6 or block.node_index < 0:
+        return False
+    names = bylines.author_names([[block.text]])
+    if not names or not all(map(is_person_name, names)):
         return False
     element = layout.nodes[block.node_index].element
     links = [*element.iter("a"), *islice(element.iterancestors("a"), 1)]

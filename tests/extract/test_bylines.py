@@ -75,6 +75,9 @@ from monitor.models import Article, Page, now
         ("Marta Lindqvist\nSenior Correspondent\nInstagram", ("Marta Lindqvist",)),
         ("5 May 2026 9:30\nMarta Lindqvist\nFollow this topic\nArctic Council", ("Marta Lindqvist",)),
         ("Mastodon", ()),
+        ("Tech Herald Staff", ("Tech Herald Staff",)),
+        ("作者：林小雨 编辑：王大明", ("林小雨",)),
+        ("撰文／林小雨", ("林小雨",)),
         ("/people/marta", ()),
         ("Share this article", ()),
         ("Follow Marta Lindqvist on X", ()),
@@ -246,6 +249,9 @@ def test_a_byline_decides_between_two_meta_elements() -> None:
         "<div>Marta Lindqvist</div><div>5 May 2026</div>",
         "<div>By</div><div>Marta Lindqvist</div><div>5 May 2026</div>",
         "<p>Written by:</p><p><a href='/m'>Marta Lindqvist</a></p>",
+        "<div>Marta Lindqvist | 5 May 2026</div>",
+        "<div class='with-aside modal-open'><h1>Chips</h1><p class='author'>Marta Lindqvist</p></div>",
+        "<div class='photo'><i class='credit author'>Karl Ott</i></div><p class='author'>Marta Lindqvist</p>",
     ],
 )
 def test_a_line_of_a_name_alone_names_the_author(lines: str) -> None:
@@ -256,6 +262,22 @@ def test_a_byline_behind_the_standfirst_is_found() -> None:
     summary = "Instructions from the Kremlin name a bank, ministries and a date, but not the money for the plan."
     head = f"<meta name='description' content='{summary}'>"
     assert _authors(head, f"<p>{summary}</p><div>By Marta Lindqvist</div>") == ("Marta Lindqvist",)
+    assert _authors("", f"<p>{summary}</p><p>By Marta Lindqvist</p><p>5 May 2026</p>") == ("Marta Lindqvist",)
+
+
+def test_a_line_may_link_to_several_authors() -> None:
+    line = "<p><a href='/author/1'>Marta Lindqvist</a> and <a href='/author/2'>Joon-ho Park</a></p>"
+    assert _authors("", line) == ("Marta Lindqvist", "Joon-ho Park")
+
+
+def test_a_byline_of_a_card_beside_the_article_is_no_author() -> None:
+    card = "<div><a href='/o'>Another story of the day</a> <a rel='author' href='/s'>Somebody Else</a></div>"
+    body = f"<article><h1>{pages.TITLE}</h1><a rel='author' href='/m'>Marta Lindqvist</a>"
+    body += "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
+    html = f"<html><body>{body}</article>{card}</body></html>"
+    story = extract_article(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions())
+    assert isinstance(story, Article)
+    assert story.authors == ("Marta Lindqvist",)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +287,7 @@ def test_a_byline_behind_the_standfirst_is_found() -> None:
         "<div>Fjord Evening News</div><div>5 May 2026</div>",
         "<div>By using this site you accept our rules</div>",
         "<div>Larger type</div><div>5 May 2026</div>",
+        "<div><a href='/places'>Costa Rica</a> | 5 May 2026</div>",
     ],
 )
 def test_other_short_lines_above_the_text_name_no_author(lines: str) -> None:

@@ -343,6 +343,9 @@ def test_an_attribute_may_be_in_another_calendar(text: str) -> None:
         ("https://tech.example/n/2025-6-5-putin.html", "2025-06-05"),
         ("https://tech.example/20250506/putin", "2025-05-06"),
         ("https://tech.example/2025/05/07/putin", "2025-06-05"),
+        ("https://tech.example/2025/05/putin", "2025-05-06"),
+        ("https://tech.example/2025/may/06/putin", "2025-05-06"),
+        ("https://tech.example/2025/99/putin", "2025-06-05"),
         ("https://tech.example/putin", "2025-06-05"),
     ],
 )
@@ -363,6 +366,11 @@ def test_the_url_decides_which_number_is_the_month(url: str, published_at: str) 
         ("<time datetime='2026-01-06T15:33:00Z'>10:33 a.m. EST</time>", "2026-01-06T15:33"),
         ("<div>15:33 January 6, 2026 EST</div>", "2026-01-06T20:33"),
         ("<div>3:33 PM, 6 January 2026 (GMT+8)</div>", "2026-01-06T07:33"),
+        ("<div>January 6, 2026 EST 3:33 p.m.</div>", "2026-01-06T20:33"),
+        ("<div>January 6, 2026 at 3:33 p.m. Eastern Time</div>", "2026-01-06T20:33"),
+        ("<div>6 January 2026, 15:33 Moscow time</div>", "2026-01-06T12:33"),
+        ("<div>6 January 2026, 15:33 Central European Time</div>", "2026-01-06T15:33"),
+        ("<div>06.01.2026 -15:33</div>", "2026-01-06T15:33"),
     ],
 )
 def test_the_zone_of_a_time_is_read_in_its_shown_text(element: str, published_at: str) -> None:
@@ -377,7 +385,14 @@ def test_a_time_beside_the_title_is_the_storys_whatever_its_class(name: str) -> 
     assert _published_at(line=stamp) == datetime(2026, 1, 6, 9, 42, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("line", ["06.01.2026 - 12:42 | Quelle: Fjordbote | Lesezeit: etwa 3 Min."])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "06.01.2026 - 12:42 | Quelle: Fjordbote | Lesezeit: etwa 3 Min.",
+        "Von Ida Voss. Veröffentlicht am 06.01.2026, 12:42 Uhr.",
+        "Published on January 6, 2026 at 12:42 in News. Last comment yesterday.",
+    ],
+)
 def test_a_line_of_several_parts_is_no_sentence(line: str) -> None:
     assert _published_by_line(f"<div>{line}</div>BODY") == datetime(2026, 1, 6, 12, 42, tzinfo=UTC)
 

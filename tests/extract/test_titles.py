@@ -32,6 +32,7 @@ TITLE = "Ministries told to build AI with China"
         ([], ["Tech Example", TITLE], "Welcome", TITLE),
         ([TITLE], ["The Daily Herald"], TITLE, TITLE),
         ([f"{TITLE}｜明日電子報"], [TITLE], f"{TITLE}｜明日電子報", TITLE),
+        ([f"{TITLE} ‖ Courier"], [TITLE], f"{TITLE} ‖ Courier", TITLE),
         ([f"{TITLE} (Published 2016)"], [], f"{TITLE} (Published 2016) - Tech Example", TITLE),
         ([TITLE[:30] + "..."], [TITLE], f"{TITLE} - Tech Example", TITLE),
         ([TITLE[:30] + "…"], [], f"{TITLE} - Tech Example", TITLE),
@@ -67,6 +68,7 @@ def test_a_link_to_the_front_page_names_the_site() -> None:
     [
         (f"<span>Kremlin decree</span> <span>{TITLE}</span>", f"Decree: {TITLE} | Tech Example"),
         (f"<span class='kicker'>Kremlin decree</span> <span>{TITLE}</span>", f"Kremlin decree {TITLE}"),
+        (f"<small>Kremlin decree</small><br>{TITLE}", f"{TITLE} | Tech Example"),
         (f"<b>{TITLE}</b> <small>Sberbank is the partner</small>", f"{TITLE} | Tech Example"),
         (TITLE, f"{TITLE} | Tech Example"),
     ],
@@ -79,9 +81,10 @@ def test_a_part_in_bold_is_not_the_title() -> None:
     assert _title(f"<h1><b>Kremlin decree:</b> {TITLE}</h1>", f"Kremlin decree: {TITLE}") == f"Kremlin decree: {TITLE}"
 
 
+@pytest.mark.parametrize("tag", ["h2", "h3"])
 @pytest.mark.parametrize("page_title", [f"{TITLE} - Ivo writes code", f"Ivo writes code: {TITLE}"])
-def test_a_heading_of_the_site_yields_to_the_subheading(page_title: str) -> None:
-    assert _title(f"<h1>Ivo writes code</h1><h2>{TITLE}</h2>", page_title.replace(": ", " : ")) == TITLE
+def test_a_heading_of_the_site_yields_to_the_subheading(page_title: str, tag: str) -> None:
+    assert _title(f"<h1>Ivo writes code</h1><{tag}>{TITLE}</{tag}>", page_title) == TITLE
 
 
 def _title(headings: str, page_title: str) -> str:
