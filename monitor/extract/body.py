@@ -7,6 +7,7 @@ what does not belong to the story at its beginning and end.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
@@ -32,6 +33,7 @@ _TEXT_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
 # A foreign region with a larger share of the trusted text is treated as part of the story: its class name misleads.
 MAX_FOREIGN_REGION_SHARE = 0.35
 MIN_TEXT_BESIDE_DIALOGUE = 120  # characters of running text on a page whose dialogue, even if longer, is no story
+MIN_REPEATED_WEIGHT, MIN_REPETITIONS = 60, 3  # of a paragraph that is a filler
 MIN_REPLY_LABELS = 3  # "Reply" on a page that mark readers' comments
 MAX_LEAD_BLOCKS = 20  # before the story's container that are searched for its first paragraphs
 MAX_BYLINE_DISTANCE = 4  # blocks from a title to its byline
@@ -55,6 +57,7 @@ def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints =
     trusted = [w if in_reference_text is None or in_reference_text[i] else 0.0 for i, w in enumerate(weights)]
     clear_misnamed_regions(layout, trusted, thorough=in_reference_text is not None)
     excluded = _caption_indexes(layout, hints) | _comment_indexes(layout)
+    excluded |= _repeated_indexes(layout)
     has_filler = any("ipsum" in block.text.casefold() for block in blocks)
     foreign = [
         i in excluded
@@ -79,7 +82,7 @@ def _lead_blocks(
 ) -> list[Block]:
     """Returns the paragraphs directly before the first story block that stand in a box of their own.
 
-    The box and that of the story block are in one element, marked as the story's body, which does not hold the title.
+    The box and that of the story block are in one <article>, <main> or body of the story.
     """
     if not story_blocks:
         return []
@@ -90,7 +93,7 @@ def _lead_blocks(
         if block.tag == "h1" or block.comparison_key in hints.titles:
             break
         common = next((index for index in layout.ancestors_or_self(block.node_index) if index in outer), -1)
-        is_in_body = common >= 0 and nodes[common].region & Region.BODY
+        is_in_body = common >= 0 and (nodes[common].region & (Region.BODY | Region.ARTICLE | Region.MAIN))
         if is_in_body and not foreign[block.index] and block.tag == "p" and block.weight and block.link_density < 0.2:
             lead.append(block)
         elif block.weight:
@@ -124,17 +127,16 @@ def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) 
                     container = _heading_container(layout, block.node_index)
                     is_apart = is_apart or (
                         container not in text_nodes
-                        and (
-                            _heading_container(layout, title_node) not in layout.ancestors_or_self(container)
-                            or _has_byline(layout, block)
-                        )
+                        and _heading_container(layout, title_node) not in layout.ancestors_or_self(container)
                     )
+                    is_apart = is_apart or _has_byline(layout, block)
                 else:
                     is_apart = (
                         is_apart
                         and first_article in text_nodes
                         and first_article not in layout.ancestors_or_self(article)
                     )
+                    is_apart = is_apart or _has_byline(layout, block, dated=True)
                 if is_apart:
                     return block.index
         if weight:
@@ -143,14 +145,16 @@ def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) 
     return len(layout.blocks)
 
 
-def _has_byline(layout: Layout, title: Block) -> bool:
-    """Returns True if a byline or date stands below the title, before any running text."""
+def _has_byline(layout: Layout, title: Block, *, dated: bool = False) -> bool:
+    """Returns True if a byline or date stands below the title, before any running text; both of them if ``dated``."""
+    lines: list[str] = []
     for block in layout.blocks[title.index + 1 : title.index + 1 + MAX_BYLINE_DISTANCE]:
-        if phrases.is_date_or_signature_line(block.text):
-            return True
-        if block.weight:
-            return False
-    return False
+        if block.weight or (block.tag in SUBHEADING_TAGS and block.link_density < 0.5):
+            break
+        lines.append(block.text)
+    if dated:
+        return any(map(phrases.has_date, lines)) and any(map(phrases.begins_as_byline, lines))
+    return any(map(phrases.is_date_or_signature_line, lines))
 
 
 def _enclosing_article(layout: Layout, node_index: int) -> int:
@@ -194,6 +198,13 @@ def _caption_indexes(layout: Layout, hints: StoryHints) -> set[int]:
             if len(short) > 0.5 * len(long) and long.startswith(short):
                 captions.add(block.index)
     return captions
+
+
+def _repeated_indexes(layout: Layout) -> set[int]:
+    """Returns the indexes of paragraphs that stand three or more times in a row, as fillers of paid text do."""
+    paragraphs = [block for block in layout.blocks if block.weight > MIN_REPEATED_WEIGHT]
+    rows = [[block.index for block in row] for _, row in groupby(paragraphs, key=lambda block: block.text)]
+    return {index for row in rows if len(row) >= MIN_REPETITIONS for index in row}
 
 
 def _comment_indexes(layout: Layout) -> set[int]:

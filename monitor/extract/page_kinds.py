@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.dates import find_url_date
 from monitor.extract import phrases, titles
 from monitor.extract.blocks import alphabetic_length, comparison_key, total_weight
 from monitor.extract.regions import Region
@@ -76,7 +78,11 @@ _STORY_JSON_LD_TYPES = frozenset(
 _SITE_JSON_LD_TYPES = frozenset(
     {"WebSite", "Organization", "NewsMediaOrganization", "CollectionPage", "SiteNavigation"}
 )
-_MIN_FRONT_PAGE_HEADLINES = 5
+_MIN_FRONT_PAGE_HEADLINES = 8  # linked, of a front page without metadata
+_MIN_HEADLINES_BEFORE_DISCLAIMER = 5  # linked, between a title and a text that is not about it
+_MAX_REQUIRED_WORDS = 3  # of the title that a text must repeat to be about it
+_MIN_BUTTONS = 3  # of a page that advertises
+_LANGUAGE_FRONT_PAGE_PATH_PATTERN = re.compile(r"/[a-z]{2}(?:[-_][a-z]{2})?/?", re.IGNORECASE)
 _MIN_SECTION_HEADLINES = 8  # linked, of a section page
 _MAX_SECTION_CHARACTERS = 3000  # of running text of a section page: summaries of its stories
 _MIN_DATED_LINKS = 8  # of a list of headlines with their times
@@ -133,10 +139,10 @@ def reject_non_story(
     if (
         (
             _is_index_page(layout, metadata, page.url, length, claims_story=claims_story)
-            and not _is_brief(layout, metadata, kept)
+            and not _is_brief(layout, metadata, page.url, kept)
         )
         or _is_teaser_list_page(layout, metadata, kept)
-        or _is_list_with_times(metadata, kept)
+        or _is_list_with_times(layout, metadata, kept)
         or _is_front_or_landing_page(layout, metadata, page.url, kept)
     ):
         return NotArticle(kind="tag" if _INDEX_URL_PATTERN.search(page.url) else "index", detail=metadata.title[:200])
@@ -199,17 +205,21 @@ def _linked_headline_count(layout: Layout) -> int:
     )
 
 
-def _is_brief(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if the page is a short story: a dated text below its title, about the title."""
-    titles_before = [
-        block
-        for block in layout.blocks[: kept[0].index if kept else 0]
-        if block.comparison_key == comparison_key(metadata.title)
-    ]
-    if not titles_before or not metadata.published_at or not _shares_words_with_title(metadata, kept):
+def _is_brief(layout: Layout, metadata: Metadata, url: str, kept: Sequence[Block]) -> bool:
+    """Returns True if the page is a short story: a dated text below its title, about the title.
+
+    The date may be stated by the metadata, by the URL, or by a line between the title and the end of the text.
+    """
+    title = comparison_key(metadata.title)
+    above = [block for block in layout.blocks[: kept[0].index if kept else 0] if block.comparison_key == title]
+    if not above or not _shares_words_with_title(metadata, kept):
         return False
-    between = layout.blocks[titles_before[-1].index + 1 : kept[0].index]
-    return not any(block.link_density > 0.8 and len(block.text) >= 25 for block in between)
+    between = layout.blocks[above[-1].index + 1 : kept[0].index]
+    if any(block.link_density > 0.8 and len(block.text) >= 25 for block in between):
+        return False
+    lines = layout.blocks[above[-1].index : kept[-1].index + 3]
+    is_dated = metadata.published_at or find_url_date(url)
+    return bool(is_dated) or any(len(line.text) < 80 and phrases.has_date(line.text) for line in lines)
 
 
 def _describes_one_story(metadata: Metadata) -> bool:
@@ -221,9 +231,9 @@ def _describes_one_story(metadata: Metadata) -> bool:
     )
 
 
-def _is_list_with_times(metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if most of the text is lines with a time and a link, and no metadata describes a story."""
-    if _describes_one_story(metadata):
+def _is_list_with_times(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if most of the text is lines with a time and a link, and neither metadata nor title show a story."""
+    if _describes_one_story(metadata) or _is_about_shown_title(layout, metadata, kept):
         return False
     lines = [
         block
@@ -231,7 +241,7 @@ def _is_list_with_times(metadata: Metadata, kept: Sequence[Block]) -> bool:
         if block.weight
         and len(block.text) <= 300
         and alphabetic_length(block.text[: block.linked_characters] or " ") >= 20
-        and phrases.has_date(block.text)
+        and phrases.has_date_or_time(block.text)
     ]
     return len(lines) >= _MIN_DATED_LINKS and total_weight(lines) > 0.6 * total_weight(kept)
 
@@ -241,31 +251,77 @@ def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept
 
     At the address of a front page, metadata that describes a site is enough; without any, the page must have linked
     headlines and a text that is not about its title.  At other addresses, the page states neither a date nor an author,
-    and its title is the site's name, or is shown in no heading above a list of headlines.
+    and its title is the site's name, or is shown in no heading above a list of headlines, or its text is interspersed
+    with links as short as those of buttons.
     """
-    if is_front_page_url(url):
+    headline_count = _linked_headline_count(layout)
+    if is_front_page_url(url) or _LANGUAGE_FRONT_PAGE_PATH_PATTERN.fullmatch(urlsplit(url).path):
         if metadata.og_type:
             return metadata.og_type != "article"
         if _describes_one_story(metadata):
             return False
         if metadata.json_ld_types & _SITE_JSON_LD_TYPES:
             return True
-        return _linked_headline_count(layout) >= _MIN_FRONT_PAGE_HEADLINES and not _shares_words_with_title(
-            metadata, kept
-        )
+        return headline_count >= _MIN_FRONT_PAGE_HEADLINES and not _has_story_title(layout, metadata, kept)
     if _describes_one_story(metadata) or metadata.published_at or metadata.authors:
         return False
     title = comparison_key(metadata.title)
     host = comparison_key((urlsplit(url).hostname or "").removeprefix("www.").split(".")[0])
     if title and title in {comparison_key(metadata.publisher), host}:
         return True
+    if find_url_date(url):
+        return False
+    if metadata.og_type == "website" and _has_buttons(layout, kept):
+        return True
+    if _is_about_shown_title(layout, metadata, kept):
+        return False
+    min_headlines = _MIN_SECTION_HEADLINES if metadata.og_type == "website" else 2 * _MIN_SECTION_HEADLINES
     return (
-        metadata.og_type == "website"
-        and _linked_headline_count(layout) >= _MIN_SECTION_HEADLINES
+        headline_count >= min_headlines
         and total_weight(kept) < _MAX_SECTION_CHARACTERS
-        and not any(block.tag == "h1" and block.comparison_key == title for block in layout.blocks)
-        and not _shares_words_with_title(metadata, kept[:1])
+        and not _is_about_title(metadata, kept)
     )
+
+
+def _has_buttons(layout: Layout, kept: Sequence[Block]) -> bool:
+    """Returns True if short links alternate with the story's blocks, as the buttons of a page that advertises do."""
+    if not kept:
+        return False
+    between = layout.blocks[kept[0].index : kept[-1].index + 3]
+    buttons = [block for block in between if block.link_density > 0.9 and len(block.text) < 25]
+    return (
+        len(buttons) >= _MIN_BUTTONS
+        and 2 * len(buttons) >= len(kept)
+        and not any(phrases.has_date(block.text) for block in layout.blocks if len(block.text) < 80)
+    )
+
+
+def _is_about_shown_title(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if the page shows its title as an h1 and the text shares several words with it."""
+    title = comparison_key(metadata.title)
+    return any(block.tag == "h1" and block.comparison_key == title for block in layout.blocks) and (
+        _is_about_title(metadata, kept)
+    )
+
+
+def _has_story_title(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if the text is about the title, or the title is a long h1; False if its heading is a link."""
+    title = comparison_key(metadata.title)
+    headings = [block for block in layout.blocks if block.tag in {"h1", "h2"} and block.comparison_key == title]
+    if headings and headings[0].link_density > 0.8:
+        return False
+    is_long_h1 = any(heading.tag == "h1" for heading in headings) and alphabetic_length(metadata.title) >= 20
+    is_shown = any(block.comparison_key == title for block in layout.blocks)
+    return is_long_h1 or (is_shown and _is_about_title(metadata, kept))
+
+
+def _is_about_title(metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if the story's blocks repeat three words of the title, or three fifths of a short title's words."""
+    title_words = _word_prefixes(metadata.title)
+    words: set[str] = set()
+    for block in kept:
+        words |= _word_prefixes(block.text)
+    return len(title_words & words) >= max(1, min(_MAX_REQUIRED_WORDS, math.ceil(0.6 * len(title_words))))
 
 
 def _is_disclaimer(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
@@ -291,7 +347,9 @@ def _is_disclaimer(layout: Layout, metadata: Metadata, kept: Sequence[Block]) ->
     if title_index is None:
         return False
     between = layout.blocks[title_index + 1 : text_blocks[0].index]
-    return sum(block.link_density > 0.8 and len(block.text) >= 25 for block in between) >= _MIN_FRONT_PAGE_HEADLINES
+    return (
+        sum(block.link_density > 0.8 and len(block.text) >= 25 for block in between) >= _MIN_HEADLINES_BEFORE_DISCLAIMER
+    )
 
 
 def _is_in_dialogue(layout: Layout, block: Block) -> bool:

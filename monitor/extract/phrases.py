@@ -56,16 +56,20 @@ _CREDIT_SOURCE_PATTERN = re.compile(
     re.IGNORECASE,
 )
 
+# "By" and a name.
+_BYLINE_START_PATTERN = re.compile(
+    r"\W*(?:by|von|par|por|de|di|da|av|af|door|autor|автор|από|作者|記者|记者|文)[:：]?\s\w+", re.IGNORECASE
+)
 # A label such as "Published", or "by" and a name.
 _DATELINE_START_PATTERN = re.compile(
-    rf"\W*(?:(?:{regex_alternatives('datelines')})\b"
-    r"|(?:by|von|par|por|de|di|da|av|af|door|autor|автор|από|作者|記者|记者|文)[:：]?\s\w+)",
-    re.IGNORECASE,
+    rf"\W*(?:{regex_alternatives('datelines')})\b|{_BYLINE_START_PATTERN.pattern}", re.IGNORECASE
 )
 _DATE_PATTERN = re.compile(
     r"\d{1,4}[./\-年]\s?\d{1,2}[./\-月]\s?\d{1,4}|\b(?:19|20)\d\d\b.*\d{1,2}[:.]\d\d|\d{1,2}[:.]\d\d.*\b(?:19|20)\d\d\b"
     r"|\b\d{1,2}\.? \w{3,12},? (?:19|20)\d\d\b|\b\w{3,12} \d{1,2}(?:st|nd|rd|th)?,? (?:19|20)\d\d\b"
 )
+
+_TIME_OF_DAY_PATTERN = re.compile(r"(?<!\d)[012]?\d:[0-5]\d(?!\d)")
 
 # The title of a live blog.
 LIVE_TITLE_PATTERN = re.compile(
@@ -139,9 +143,19 @@ def is_picture_credit(text: str) -> bool:
     )
 
 
+def begins_as_byline(text: str) -> bool:
+    """Returns True if the text is a short line that begins with a word such as "By"."""
+    return len(text) < 90 and _BYLINE_START_PATTERN.match(text) is not None
+
+
 def has_date(text: str) -> bool:
     """Returns True if the text states a day in figures, or a day and a time."""
     return _DATE_PATTERN.search(text) is not None
+
+
+def has_date_or_time(text: str) -> bool:
+    """Returns True if the text states a day in figures, or a time of day."""
+    return has_date(text) or _TIME_OF_DAY_PATTERN.search(text) is not None
 
 
 def is_date_or_signature_line(text: str) -> bool:

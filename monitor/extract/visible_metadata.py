@@ -28,6 +28,7 @@ _SIGNATURE_PATTERN = re.compile(
 )
 # In the URL of a page about an author.
 _AUTHOR_PATH_PATTERN = re.compile(rf"/(?:{regex_alternatives('author_paths')})/[^/]", re.IGNORECASE)
+_MAX_UNMARKED_WORDS = 3  # of a name that neither a label nor a link marks
 _MIN_PARAGRAPH_WEIGHT = 60  # of running text
 _MAX_LINE_CHARACTERS = 80  # of a line that may be a byline
 _FLUSH_RIGHT_STYLE_PATTERN = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
@@ -132,7 +133,7 @@ def _name_beside_date(layout: Layout, block: Block) -> str:
     The block's other parts, or the blocks directly before and after it, must hold a date or begin as a byline does.
     """
     parts = _LINE_PART_SEPARATOR_PATTERN.split(block.text)
-    names = [part for part in parts if " " in part and is_person_name(part)]
+    names = [part for part in parts if 2 <= len(part.split()) <= _MAX_UNMARKED_WORDS and is_person_name(part)]
     if len(names) != 1 or block.linked_characters:
         return ""
     if len(parts) > 1:

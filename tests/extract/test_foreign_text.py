@@ -103,18 +103,46 @@ def test_a_story_about_a_filler_is_kept() -> None:
     assert sentence in text_of(f"<article><h1>{TITLE}</h1>{STORY}<p>{sentence}</p></article>")
 
 
-def test_a_lead_in_a_box_of_its_own_is_kept() -> None:
-    boxes = f"<div class='r'><div class='c1'>{STORY}</div></div><div class='r x'><div class='c2'>{paragraphs(0, 12)}</div></div>"
-    text = text_of(f"<article><h1>{TITLE}</h1><section class='article-body'>{boxes}</section></article>")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<article>H<section class='article-body'><div><i>LEAD</i></div><div class='x'><div>REST</div></div></section></article>",
+        "<article>H<div class='intro'>LEAD</div><div class='article-body'>REST</div></article>",
+        "<main>HLEAD<div class='text'>REST</div></main>",
+    ],
+)
+def test_a_lead_outside_the_container_of_the_text_is_kept(body: str) -> None:
+    lead = body.replace("<i>LEAD</i>", "LEAD").replace("LEAD", STORY).replace("REST", paragraphs(0, 12))
+    text = text_of(lead.replace("H", f"<h1>{TITLE}</h1>", 1))
     assert "third one crosses" in text
     assert "In paragraph 11" in text
+
+
+def test_a_paragraph_three_times_in_a_row_is_a_filler() -> None:
+    filler = "<p>This paragraph stands for the text that you can read as a subscriber of our newspaper from today.</p>"
+    text = text_of(f"<article><h1>{TITLE}</h1>{STORY}<div class='fade'>{filler * 4}</div></article>")
+    assert "third one crosses" in text
+    assert "stands for the text" not in text
+    refrain = f"{filler}{paragraphs(0, 1)}"
+    assert "stands for the text" in text_of(f"<article><h1>{TITLE}</h1>{STORY}{refrain * 4}</article>")
 
 
 @pytest.mark.parametrize("byline", ["<div>By Karl Ott, 3 May 2026</div>", "<p>3 May 2026</p>"])
 def test_a_further_title_with_a_byline_begins_another_story(byline: str) -> None:
     first = f"<div class='a'><header><h1>{TITLE}</h1></header><div>{STORY}{paragraphs(0, 2)}</div>"
     second = f"<div class='b'><h1>Mill opens its doors</h1>{byline}<div>{DIALOGUE}</div></div></div>"
+    flat = (
+        f"<article><h1>{TITLE}</h1>{STORY}{paragraphs(0, 2)}<h1>Mill opens its doors</h1>{byline}{DIALOGUE}</article>"
+    )
+    assert "we ask how" not in text_of(flat)
     text = text_of(f"<article>{first}{second}</article>")
     assert "In paragraph 1" in text
     assert "we ask how" not in text
     assert "we ask how" in text_of(f"<article>{first}{second.replace(byline, '')}</article>")
+
+
+def test_a_further_h2_with_byline_and_date_begins_another_story() -> None:
+    story = f"<h1>{TITLE}</h1><p>By Ida Voss, 4 May 2026</p>{STORY}{paragraphs(0, 2)}"
+    heading, byline = "<h2>Mill opens its doors</h2>", "<p>By Karl Ott | 3 May 2026</p>"
+    assert "we ask how" not in text_of(f"<article>{story}{heading}{byline}{DIALOGUE}</article>")
+    assert "we ask how" in text_of(f"<article>{story}{heading}<p>3 May 2026</p>{DIALOGUE}</article>")

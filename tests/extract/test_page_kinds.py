@@ -144,7 +144,9 @@ LINKS = "".join(f"<a href='/2026/{n}.html'><h3>Town number {n} asks the region f
     "head",
     ["<meta property='og:type' content='website'>", json_ld("WebSite", name="Daily Herald"), ""],
 )
-@pytest.mark.parametrize("url", ["https://tech.example", "https://www.tech.example/index.html"])
+@pytest.mark.parametrize(
+    "url", ["https://tech.example", "https://www.tech.example/index.html", "https://tech.example/en/"]
+)
 def test_a_front_page_with_summaries_is_an_index(head: str, url: str) -> None:
     assert kind_or_text(LINKS + SUMMARIES, head, title="Daily Herald - all of today", url=url) == "index"
 
@@ -180,6 +182,29 @@ def test_a_list_of_times_and_headlines_is_an_index() -> None:
     assert kind_or_text(f"<ul>{TIMES}</ul>", title="Rolling news", url="https://tech.example/rolling") == "index"
     article = "<meta property='og:type' content='article'>"
     assert "[towns, money" in kind_or_text(f"<h1>Chronicle</h1><ul>{TIMES}</ul>", article, title="Chronicle")
+
+
+def test_a_page_interspersed_with_buttons_is_a_landing_page() -> None:
+    texts = SUMMARIES.replace("</p>", "</p><a href='/x'>Learn more</a>")
+    head = "<meta property='og:type' content='website'>"
+    assert kind_or_text(f"<h1>Money for towns</h1>{texts}", head, title="Money for towns") == "index"
+    assert "In town number 3" in kind_or_text(
+        f"<h1>Money for towns</h1><p>4 May 2026</p>{texts}", head, title="Money for towns"
+    )
+    assert "In town number 3" in kind_or_text(f"<h1>Money for towns</h1>{texts}", title="Money for towns")
+
+
+def test_a_lead_story_that_is_a_link_leaves_the_page_an_index() -> None:
+    lead = f"<h1><a href='/2026/lead.html'>Towns ask the region for money</a></h1>{SUMMARIES}"
+    assert kind_or_text(lead + LINKS, title="Daily Herald: all of today", url="https://tech.example/") == "index"
+
+
+@pytest.mark.parametrize("date", ["<p>4 May 2026, 10:00</p>", "<time datetime='2026-05-04T10:00Z'>4 May</time>", ""])
+def test_a_brief_is_dated_by_metadata_by_a_line_or_by_the_url(date: str) -> None:
+    brief = "<h1>Towns ask the region for money</h1><p>Nine towns of the coast asked the region for the money they lack.</p>"
+    url = "https://tech.example/2026/a" if date else "https://tech.example/archives/2026/05/a"
+    text = kind_or_text(f"<article>{brief}{date}</article>{LINKS * 2}", title="Towns ask the region for money", url=url)
+    assert "Nine towns" in text
 
 
 BRIEF_TITLE = "市役所で個人情報の入った鞄を紛失"
