@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _TEXT_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
 # A foreign region with a larger share of the trusted text is treated as part of the story: its class name misleads.
 MAX_FOREIGN_REGION_SHARE = 0.35
-MIN_TEXT_BESIDE_DIALOGUE = 120  # characters of running text on a page whose dialogue, even if longer, is no story
+MIN_OTHER_TEXT = 120  # characters of running text on a page whose dialogue or filler, even if longer, is no story
 MIN_REPEATED_WEIGHT, MIN_REPETITIONS = 60, 3  # of a paragraph that is a filler
 MIN_REPLY_LABELS = 3  # "Reply" on a page that mark readers' comments
 MAX_LEAD_BLOCKS = 20  # before the story's container that are searched for its first paragraphs
@@ -201,10 +201,15 @@ def _caption_indexes(layout: Layout, hints: StoryHints) -> set[int]:
 
 
 def _repeated_indexes(layout: Layout) -> set[int]:
-    """Returns the indexes of paragraphs that stand three or more times in a row, as fillers of paid text do."""
+    """Returns the indexes of paragraphs that stand three or more times in a row, as fillers of paid text do.
+
+    Empty if the page has little other text.
+    """
     paragraphs = [block for block in layout.blocks if block.weight > MIN_REPEATED_WEIGHT]
     rows = [[block.index for block in row] for _, row in groupby(paragraphs, key=lambda block: block.text)]
-    return {index for row in rows if len(row) >= MIN_REPETITIONS for index in row}
+    repeated = {index for row in rows if len(row) >= MIN_REPETITIONS for index in row}
+    other_weight = sum(block.weight for block in paragraphs if block.index not in repeated)
+    return repeated if other_weight > MIN_OTHER_TEXT else set()
 
 
 def _comment_indexes(layout: Layout) -> set[int]:
@@ -264,9 +269,7 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
             continue
         max_share = MAX_COMMENTS_REGION_SHARE if node.own_regions & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
         weight = weight_by_name[node.class_and_id, node.own_regions]
-        is_dialogue = (
-            node.own_regions & Region.CONSENT and index not in title_nodes and total - weight > MIN_TEXT_BESIDE_DIALOGUE
-        )
+        is_dialogue = node.own_regions & Region.CONSENT and index not in title_nodes and total - weight > MIN_OTHER_TEXT
         if weight > max_share * total and not is_dialogue:
             node.own_regions &= ~FOREIGN_REGIONS
     _propagate_regions(layout, 0)
@@ -276,7 +279,7 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
     for region in (1 << bit for bit in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> bit & 1):
         max_share = MAX_COMMENTS_REGION_SHARE if region & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
         weight = sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & region)
-        is_dialogue = region & Region.CONSENT and total - weight > MIN_TEXT_BESIDE_DIALOGUE
+        is_dialogue = region & Region.CONSENT and total - weight > MIN_OTHER_TEXT
         if weight > max_share * total and not is_dialogue:
             misnamed |= region
     if misnamed:
