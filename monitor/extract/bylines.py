@@ -40,7 +40,7 @@ _NON_NAME_PATTERN = re.compile(
     r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$"
 )
 _TRAILING_DATE_PATTERN = re.compile(  # a date and all text after it: "... on Tuesday, Aug. 17, 2010"
-    r"(?:^|[\s,|]+)(?:\b(?:posted|published|updated|on|at|le|am|el|em|den)\s+)*"
+    r"(?:^|[\s,|]+)(?:\b(?:posted|published|last updated|updated|on|at|le|am|el|em|den)\s+)*"
     r"(?:\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b[\s,.]*)?"
     rf"(?:\b(?:{'|'.join(MONTH_NUMBER_BY_NAME)})\b\.?,?\s+)?\d.*$",
     re.IGNORECASE | re.DOTALL,
@@ -73,6 +73,11 @@ _EDITED_BY_PATTERN = re.compile(r"\W*\b(?:edited|editing) by\b.*", re.IGNORECASE
 _REPORTED_BY_PATTERN = re.compile(r"\b(?:(?:additional|further) )?(?:reporting|writing) by\s", re.IGNORECASE)
 # A Chinese, Japanese or Korean name (group 1) and a second label with another person behind it: "作者：… 编辑：…".
 _FURTHER_LABEL_PATTERN = re.compile(r"([:：/／｜]\s*[\u3040-\u9fff\uac00-\ud7a3]+)\s+\S{1,6}[:：/／｜].*$", re.DOTALL)
+# A name (group 1) and the name of a network whose link follows it: "Marta Lindqvist Twitter".
+_TRAILING_SERVICE_PATTERN = re.compile(
+    r"^((?:[^\W\d_][\w.'’-]*\s){2,3})(?:bluesky|e-?mail|facebook|instagram|linked-?in|rss|twitter)\b.*$",
+    re.IGNORECASE | re.DOTALL,
+)
 # A newsroom's name: "Harbour Post Staff".  A person's role is longer: "Marta Lindqvist Staff Writer".
 _NEWSROOM_PATTERN = re.compile(r"(?:\S+\s){1,3}(?:staff|desk|newsroom|team)", re.IGNORECASE)
 _BYLINE_PLACEHOLDERS = frozenset(all_entries("byline_placeholders"))
@@ -165,7 +170,8 @@ def _names_in_byline(byline: str) -> list[str]:
     for index, line in enumerate(lines):
         if _PREFIX_LINE_PATTERN.fullmatch(line):
             return _names_in_following_lines(lines[index + 1 :])
-        if _without_byline_prefix(line) != line and (names := _names_in_line(line)):
+        names = _names_in_line(line) if _without_byline_prefix(line) != line else []
+        if any(map(is_person_name, names)):
             return names
     names_by_line: list[list[str]] = []
     for line in lines:
@@ -173,6 +179,8 @@ def _names_in_byline(byline: str) -> list[str]:
             break  # what follows are links to other pages, such as topics
         names_by_line += filter(None, [_names_in_line(line)])
     persons = [name for names in names_by_line for name in names if is_person_name(name)]
+    if persons and not persons[0].isupper():
+        persons = [name for name in persons if not name.isupper()]  # labels such as "WATCH LIVE"
     return persons or next(iter(names_by_line), [])
 
 
@@ -196,6 +204,7 @@ def _names_in_line(line: str) -> list[str]:
         return []
     if surname := _SURNAME_FIRST_PATTERN.fullmatch(text.strip()):
         return [f"{surname[2]} {surname[1]}"]
+    text = _TRAILING_SERVICE_PATTERN.sub(r"\1", text)
     text = _FURTHER_LABEL_PATTERN.sub(r"\1", text)
     text = _REPORTED_BY_PATTERN.sub("", _EDITED_BY_PATTERN.sub("", text))
     text = _DASH_AND_REST_PATTERN.sub(
@@ -207,6 +216,9 @@ def _names_in_line(line: str) -> list[str]:
     if any(" " in part for part in parts):
         parts = [part for part in parts if part.replace(".", "") not in _ACADEMIC_DEGREES]
     if len(parts) > 1:
+        person = _without_role(parts[0])
+        if person != parts[0] and is_person_name(person):  # "Anna Senior Editor, Daily Herald": an employer follows
+            parts = [person, *(part for part in parts[1:] if not has_organization_word(part))]
         parts = [part for part in parts if not _ROLE_PATTERN.search(part)] or parts[:1]
     if parts and "," in text and " " in parts[0]:
         # Drops single words after a full name, which are places; keeps agencies, which are in capitals ("AFP").

@@ -69,6 +69,7 @@ _DATE_PATTERN = re.compile(
     r"|\b\d{1,2}\.? \w{3,12},? (?:19|20)\d\d\b|\b\w{3,12} \d{1,2}(?:st|nd|rd|th)?,? (?:19|20)\d\d\b"
 )
 
+MAX_BYLINE_CHARACTERS = 150
 _TIME_OF_DAY_PATTERN = re.compile(r"(?<!\d)[012]?\d:[0-5]\d(?!\d)")
 
 # The title of a live blog.
@@ -145,7 +146,7 @@ def is_picture_credit(text: str) -> bool:
 
 def begins_as_byline(text: str) -> bool:
     """Returns True if the text is a short line that begins with a word such as "By"."""
-    return len(text) < 90 and _BYLINE_START_PATTERN.match(text) is not None
+    return len(text) <= MAX_BYLINE_CHARACTERS and _BYLINE_START_PATTERN.match(text) is not None
 
 
 def has_date(text: str) -> bool:

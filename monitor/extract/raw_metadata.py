@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from monitor.extract.blocks import SENTENCE_END, alphabetic_length
+from monitor.extract.phrases import begins_as_byline
 from monitor.extract.regions import CAMEL_CASE_BOUNDARY_PATTERN, Region, regions
 from monitor.extract.titles import HeadingPart
 from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
@@ -63,7 +64,8 @@ class RawMetadata:
     meta_contents: dict[str, list[str]] = field(default_factory=dict)  # contents of <meta> elements by lower-case name
     json_ld_scripts: list[str] = field(default_factory=list)  # texts of the JSON-LD scripts
     microdata_values: dict[str, list[str]] = field(default_factory=dict)
-    # For each value of a property in `_SCOPED_PROPERTIES`, the innermost element with itemscope around it, if any.
+    # For each value of a property in `_SCOPED_PROPERTIES`, the innermost element with itemscope around it, if any; for
+    # an author without one, the element around the byline.
     microdata_scopes: dict[str, list[HtmlElement | None]] = field(default_factory=dict)
     published_times: list[str] = field(default_factory=list)  # texts of <time> elements that may date the story
     # The shown texts of `published_times` that state a date in an attribute too.
@@ -132,6 +134,8 @@ def _add_microdata_value(element: HtmlElement, name: str, value: str, raw: RawMe
         return
     if name in _SCOPED_PROPERTIES:
         scope = next((outer for outer in element.iterancestors() if "itemscope" in outer.attrib), None)
+        if scope is None and name == "author":
+            scope = _byline_container(list(islice(element.iterancestors(), 3)))
         if scope is not None and _UNRELATED_ITEM_TYPE_PATTERN.search(scope.get("itemtype", "")):
             return
         raw.microdata_scopes.setdefault(name, []).append(scope)
@@ -321,7 +325,7 @@ def _collect_microdata_or_byline(element: HtmlElement, raw: RawMetadata) -> None
     elif name in {"headline", "articleSection"}:
         raw.microdata_values.setdefault(name, []).append((element.get("content") or _element_text(element))[:500])
     elif (element.get("rel") == "author" or _has_byline_class(element)) and len(raw.byline_texts) < 20:
-        text = _byline_lines(element)
+        text = _byline_lines(_signed_line(element))
         is_unrelated = (
             bool(regions("span", element.get("class", ""), "") & Region.CAPTION)
             or _is_in_region(element, _UNRELATED_REGIONS | _PICTURE_REGIONS)
@@ -337,6 +341,16 @@ def _collect_microdata_or_byline(element: HtmlElement, raw: RawMetadata) -> None
             raw.byline_container = (
                 raw.byline_container if raw.byline_container is not None else _byline_container(ancestors)
             )
+
+
+def _signed_line(element: HtmlElement) -> HtmlElement:
+    """Returns the element around a byline if it is a short line that begins with "By", else the byline itself.
+
+    Of several authors, only the last may have a page of its own: "By Anna, Bert and <a rel=author>Carla</a>".
+    """
+    line = element.getparent()
+    text = _element_text(line) if line is not None and line.tag in {"p", "span", "div"} else ""
+    return line if line is not None and len(text) <= 150 and begins_as_byline(text) else element
 
 
 def _byline_container(ancestors: list[HtmlElement]) -> HtmlElement:

@@ -42,6 +42,8 @@ _LINE_PART_SEPARATOR_PATTERN = re.compile(r"\s*[|｜·•/]\s*|\s[–—-]\s|\n"
 _PERSON_NAME_PATTERN = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
 # Regions whose dates and names do not belong to the story.
 _NON_STORY_REGIONS = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.CAPTION | Region.FIGURE
+# Regions whose lines "By ..." do not sign the story.  Class names of bylines mention comments, footers and more.
+_NON_BYLINE_REGIONS = Region.RELATED | Region.CAPTION | Region.FIGURE
 # The beginning of a label of an update's time: "Last updated".
 UPDATE_LABEL_PATTERN = re.compile(
     r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?"
@@ -103,11 +105,12 @@ def find_visible_authors(layout: Layout, kept: Sequence[Block], sites: Sequence[
         text = block.text
         if bylines.is_byline_prefix(text):  # "By" in an element of its own
             text = "\n".join([text, *(next_block.text for next_block in near[index + 1 : index + 4])])
-        elif len(text) >= _MAX_LINE_CHARACTERS or not _SIGNATURE_PATTERN.match(text):
+        elif not _SIGNATURE_PATTERN.match(text):
             continue
         authors = bylines.author_names([[text]], sites)
         if any(map(is_capitalized_name, authors)):
             return authors
+    near = [block for block in near if not block.region & _NON_STORY_REGIONS]
     linked = [block.text for block in near if _is_link_to_author(layout, block)]
     authors = bylines.author_names([linked[:4]], sites)
     if any(map(is_person_name, authors)):
@@ -163,7 +166,7 @@ def _lines_near_beginning(layout: Layout, kept: Sequence[Block]) -> list[Block]:
     titles = [index for index, block in enumerate(above) if block.tag == "h1" or block.region & Region.TITLE]
     lines = [*layout.blocks[first + 1 : min(second, first + 9)], *above[titles[-1] + 1 if titles else 0 :]]
     return [
-        block for block in lines if len(block.text) < _MAX_LINE_CHARACTERS and not block.region & _NON_STORY_REGIONS
+        block for block in lines if len(block.text) < _MAX_LINE_CHARACTERS and not block.region & _NON_BYLINE_REGIONS
     ]
 
 

@@ -75,6 +75,14 @@ from monitor.models import Article, Page, now
         ("Marta Lindqvist\nSenior Correspondent\nInstagram", ("Marta Lindqvist",)),
         ("5 May 2026 9:30\nMarta Lindqvist\nFollow this topic\nArctic Council", ("Marta Lindqvist",)),
         ("Mastodon", ()),
+        ("Marta Lindqvist Twitter", ("Marta Lindqvist",)),
+        ("Marta Lindqvist last updated 4 April 2026", ("Marta Lindqvist",)),
+        ("Marta Lindqvist Senior Politics Editor, The Daily Herald", ("Marta Lindqvist",)),
+        ("MARTA LINDQVIST, AP Science Writer", ("MARTA LINDQVIST",)),
+        ("Marta Lindqvist CEO", ("Marta Lindqvist",)),
+        ("Marta Lindqvist\nWATCH NOW", ("Marta Lindqvist",)),
+        ("著者\n小川直子\n翻訳者\n森一", ("小川直子",)),
+        ("+ Text Size\nMarta Lindqvist", ("Marta Lindqvist",)),
         ("Tech Herald Staff", ("Tech Herald Staff",)),
         ("作者：林小雨 编辑：王大明", ("林小雨",)),
         ("撰文／林小雨", ("林小雨",)),
@@ -250,6 +258,8 @@ def test_a_byline_decides_between_two_meta_elements() -> None:
         "<div>By</div><div>Marta Lindqvist</div><div>5 May 2026</div>",
         "<p>Written by:</p><p><a href='/m'>Marta Lindqvist</a></p>",
         "<div>Marta Lindqvist | 5 May 2026</div>",
+        "<div class='comment-count share'>By Marta Lindqvist</div>",
+        "<div><a href='/about/editors/marta/'>Marta Lindqvist, @marta</a></div>",
         "<div class='with-aside modal-open'><h1>Chips</h1><p class='author'>Marta Lindqvist</p></div>",
         "<div class='photo'><i class='credit author'>Karl Ott</i></div><p class='author'>Marta Lindqvist</p>",
     ],
@@ -263,6 +273,17 @@ def test_a_byline_behind_the_standfirst_is_found() -> None:
     head = f"<meta name='description' content='{summary}'>"
     assert _authors(head, f"<p>{summary}</p><div>By Marta Lindqvist</div>") == ("Marta Lindqvist",)
     assert _authors("", f"<p>{summary}</p><p>By Marta Lindqvist</p><p>5 May 2026</p>") == ("Marta Lindqvist",)
+
+
+def test_a_byline_may_link_only_its_last_author() -> None:
+    line = "<p>By Marta Lindqvist, Karl Ott and <a rel='author' href='/j'>Joon-ho Park</a></p>"
+    assert _authors("", line) == ("Marta Lindqvist", "Karl Ott", "Joon-ho Park")
+
+
+def test_an_author_in_microdata_without_an_item_is_the_nearest() -> None:
+    byline = "<div><div><span itemprop='author'>Marta Lindqvist</span></div></div>"
+    card = "<div><div><div><b>Another story</b><span itemprop='author'>Somebody Else</span></div></div></div>"
+    assert _authors("", f"<div>{byline}</div>", card) == ("Marta Lindqvist",)
 
 
 def test_a_line_may_link_to_several_authors() -> None:
