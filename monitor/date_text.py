@@ -53,6 +53,7 @@ _TIME_PATTERN = re.compile(
     r"(?:\s?(?P<mark>[AaPp]\.?\s?[Mm]\b\.?|[πμ]\.?\s?μ\b\.?|(?:صباح|مساء)[\u064b\u0627]*|[صم](?!\w)))?"
     rf"(?:\s?\(?(?P<zone>{_ZONE_REGEX}))?"
 )
+_US_TIMEZONE_PATTERN = re.compile(r"\d\s?(?:[AaPp]\.?[Mm]\.?)?\s\(?[ECMP][SD]?T\b")
 _ZONE_BEHIND_DATE_PATTERN = re.compile(rf"[\s,]*\(?(?P<zone>{_ZONE_REGEX})")
 # Between a time of day and its date: separators and at most one word, such as a weekday.
 _GAP_BETWEEN_TIME_AND_DATE_PATTERN = re.compile(r"[\s,|·()–—-]*(?:[^\W\d]+\.?)?[\s,|·()–—-]*")
@@ -85,7 +86,7 @@ def first_date_in_line(text: str, day_of: NumericDateResolver) -> ParsedTime | N
     match = _DATE_PATTERN.search(text)
     if not match:
         return None
-    day = _day_of_match(match, day_of)
+    day = _day_of_match(match, day_of, is_month_first=is_us_time(text))
     if day is None:
         return None
     time = _TIME_PATTERN.search(text, match.end(), match.end() + MAX_TIME_DISTANCE) or _time_match_before_date(
@@ -108,14 +109,24 @@ def first_date_in_line(text: str, day_of: NumericDateResolver) -> ParsedTime | N
     return ParsedTime(day, has_time=False, has_timezone=False)
 
 
+def is_us_time(text: str) -> bool:
+    """Returns True if the text states a time of day in a time zone of the United States, such as "3:33 PM ET"."""
+    return _US_TIMEZONE_PATTERN.search(text) is not None
+
+
 def _time_match_before_date(text: str, end: int) -> re.Match[str] | None:
     """Returns the match of the time of day directly before a date, which starts at ``end``; None if there is none."""
     times = _TIME_PATTERN.finditer(text, max(0, end - MAX_TIME_DISTANCE), end)
     return next((time for time in times if _GAP_BETWEEN_TIME_AND_DATE_PATTERN.fullmatch(text, time.end(), end)), None)
 
 
-def _day_of_match(match: re.Match[str], day_of: NumericDateResolver) -> datetime | None:
-    """Returns the day that a match of `_DATE_PATTERN` states, as midnight UTC; None if the day does not exist."""
+def _day_of_match(
+    match: re.Match[str], day_of: NumericDateResolver, *, is_month_first: bool = False
+) -> datetime | None:
+    """Returns the day that a match of `_DATE_PATTERN` states, as midnight UTC; None if the day does not exist.
+
+    ``is_month_first`` says that 05/11/2026 is a day in May, as beside a time in a time zone of the United States.
+    """
     try:
         if match["year"]:
             return datetime(int(match["year"]), int(match["month"]), int(match["day"]), tzinfo=UTC)
@@ -124,6 +135,8 @@ def _day_of_match(match: re.Match[str], day_of: NumericDateResolver) -> datetime
             return datetime(year, month, day, tzinfo=UTC)
         if match["first"]:
             first, second, year = int(match["first"]), int(match["second"]), int(match["last"])
+            if is_month_first and first <= 12:
+                return datetime(year + 2000 if year < 100 else year, first, second, tzinfo=UTC)
             return day_of((first, second, year + 2000 if year < 100 else year), dotted="." in match[0])
         day, year = sorted(int(number) for number in re.findall(r"\d+", match["worded"]))
         names = (word for word in re.findall(_MONTH_NAME_REGEX, match["worded"].casefold()))

@@ -19,7 +19,7 @@ from monitor.calendar import (
     with_ascii_digits,
     with_iso_date,
 )
-from monitor.date_text import ParsedTime, first_date_in_line
+from monitor.date_text import ParsedTime, first_date_in_line, is_us_time
 from monitor.models import now
 from monitor.other_calendars import with_gregorian_dates
 from monitor.timezones import parse_timezone
@@ -70,6 +70,7 @@ def parse_date(
         return None
     latest = latest or now() + MAX_CLOCK_SKEW
     try:
+        country = country or ("US" if is_us_time(text) else None)
         text = with_iso_date(with_gregorian_dates(text), country=country, latest=latest, url_date=url_date)
     except ValueError:
         return None

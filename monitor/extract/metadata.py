@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from monitor import dates, timezones
+from monitor.calendar import resolve_numeric_date
+from monitor.date_text import first_date_in_line
 from monitor.extract import bylines, jsonld, titles
 from monitor.extract.blocks import comparison_key
 from monitor.extract.person_names import is_person_name
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-    from monitor.date_text import ParsedTime
+    from monitor.date_text import NumericDateResolver, ParsedTime
     from monitor.extract.jsonld import JsonLdObject
     from monitor.extract.raw_metadata import RawMetadata
 
@@ -149,6 +151,8 @@ def read_metadata(
     published_times = [
         _with_shown_time(parsed, raw.shown_times.get(text, ""), parse) for text in published if (parsed := parse(text))
     ]
+    if not published_times:
+        published_times = _byline_times(raw, partial(resolve_numeric_date, country=country, latest=latest))
     metadata.published_at = dates.choose_plausible_time(
         published_times, latest=latest, default_timezone=default_timezone
     )
@@ -262,6 +266,13 @@ def _with_shown_time(parsed: ParsedTime, shown: str, parse: Callable[[str], Pars
     if shown_time is None or not shown_time.has_time or abs(shown_time.time - parsed.time) > timedelta(days=1.5):
         return parsed
     return shown_time if shown_time.has_timezone or not parsed.has_time else parsed
+
+
+def _byline_times(raw: RawMetadata, day_of: NumericDateResolver) -> list[ParsedTime]:
+    """Returns the dates with a time of day in the lines of the first byline."""
+    lines = [line for text in raw.byline_texts[:1] for line in text.split("\n")]
+    times = [first_date_in_line(line, day_of) for line in lines]
+    return [time for time in times if time is not None and time.has_time]
 
 
 def _creation_date_texts(article: JsonLdObject, raw: RawMetadata) -> list[str]:

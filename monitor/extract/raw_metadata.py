@@ -68,7 +68,7 @@ class RawMetadata:
     # an author without one, the element around the byline.
     microdata_scopes: dict[str, list[HtmlElement | None]] = field(default_factory=dict)
     published_times: list[str] = field(default_factory=list)  # texts of <time> elements that may date the story
-    # The shown texts of `published_times` that state a date in an attribute too.
+    # The text that a <time> or a date in microdata shows, by the value of its attribute.
     shown_times: dict[str, str] = field(default_factory=dict)
     update_times: list[str] = field(default_factory=list)  # texts of <time> elements that date an update
     unrelated_times: list[str] = field(default_factory=list)  # texts of <time> that date other stories or events
@@ -316,6 +316,7 @@ def _collect_microdata_or_byline(element: HtmlElement, raw: RawMetadata) -> None
     if name in {"datePublished", "dateModified", "dateCreated"}:
         value = element.get("content") or element.get("datetime") or _element_text(element)
         _add_microdata_value(element, name, value[:100], raw)
+        raw.shown_times.setdefault(value[:100], _element_text(element)[:80])
     elif name == "author":
         author_names = element.xpath('.//*[@itemprop="name"]')
         value = " ; ".join(

@@ -55,20 +55,26 @@ UPDATE_LABEL_PATTERN = re.compile(
 def find_visible_published_time(
     blocks: Sequence[Block], kept: Sequence[Block], titles: Iterable[str], day_of: NumericDateResolver
 ) -> ParsedTime | None:
-    """Returns the date of the line nearest to the story's text: above or in its first block, else below its last one.
+    """Returns the date of the line nearest to the story's text: above or in its first block, else below or behind it.
 
     ``kept`` are the story's blocks, at least one.  Titles and sentences are skipped, because their dates are those of
     events.  A date labelled as that of an update is returned only if no other line has a date; None without any date.
     """
     first, last = kept[0].index, kept[-1].index
     below = [block for block in blocks[last + 1 : last + 13] if not block.region & (Region.SHARE | Region.FORM)]
-    near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4]]
+    second = next((block.index for block in kept[1:] if block.weight > _MIN_PARAGRAPH_WEIGHT), first)
+    behind = [  # the first block may be the standfirst
+        block
+        for block in blocks[first + 1 : min(second, first + 9)]
+        if block.region & Region.META and not block.region & Region.BODY
+    ]
+    near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4], *behind]
     title_letters = {comparison_key(title) for title in titles}
     updated = None
     for block in near:
         if (
             len(block.text) > 160
-            or block.region & _NON_STORY_REGIONS
+            or _is_in_non_story_region(block)
             or _is_title_or_sentence(block)
             or block.comparison_key in title_letters
         ):
@@ -78,6 +84,15 @@ def find_visible_published_time(
             return time
         updated = updated or time
     return updated
+
+
+def _is_in_non_story_region(block: Block) -> bool:
+    """Returns True if the block is in a region whose dates are not the story's.
+
+    A line of metadata may have the name of a comment counter.
+    """
+    foreign = block.region & _NON_STORY_REGIONS
+    return bool(foreign & ~Region.COMMENTS if block.region & Region.META else foreign)
 
 
 def _is_title_or_sentence(block: Block) -> bool:

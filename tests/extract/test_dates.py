@@ -552,3 +552,36 @@ def test_time_without_a_country_is_in_that_of_domain_or_language(url: str, langu
     assert time.isoformat(timespec="minutes").startswith(published_at)
     stated = _published_at(line="<div>2026-01-06 12:42</div>", url=url, language=language, country="RU")
     assert stated == datetime(2026, 1, 6, 9, 42, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "published_at"),
+    [
+        (
+            "<time itemprop='datePublished' datetime='2026-01-06 15:33'>01/06/2026 3:33 PM EST</time>",
+            "2026-01-06T20:33",
+        ),
+        (
+            "<footer><time itemprop='datePublished' datetime='2026-01-06 15:33'>3:33 PM ET</time></footer>",
+            "2026-01-06T20:33",
+        ),
+        ("<div>01/06/2026 03:33 pm ET</div>", "2026-01-06T20:33"),
+        ("<div class='comments-count meta'>By Ida Voss • 1/6/26 3:33pm</div>", "2026-01-06T15:33"),
+    ],
+)
+def test_a_time_in_a_zone_of_the_united_states_has_the_month_first(line: str, published_at: str) -> None:
+    time = _published_at(line=line)
+    assert time is not None
+    assert time.isoformat(timespec="minutes").startswith(published_at)
+
+
+def test_the_date_in_a_byline_far_from_the_text_is_used() -> None:
+    byline = "<div class='byline'>Ida Voss / Herald / Updated: Jan 6, 2026, 15:33 IST</div>"
+    between = "".join(f"<li>Size {n}</li>" for n in range(20))
+    assert _published_at(line=f"{byline}<ul>{between}</ul>") == datetime(2026, 1, 6, 10, 3, tzinfo=UTC)
+
+
+def test_the_date_behind_the_standfirst_is_used() -> None:
+    standfirst = "<h2 class='subtitle'>Instructions name a bank, ministries and a date, but no money for the plan.</h2>"
+    line = f"{standfirst}<div class='timestamp'>6 January 2026, 12:42</div>"
+    assert _published_by_line(f"{line}BODY") == datetime(2026, 1, 6, 12, 42, tzinfo=UTC)
