@@ -22,6 +22,7 @@ _TRAILING_SECTION_PATTERN = re.compile(rf"\s*[|│»｜︱丨¦‖].*|(?:{TITLE_
 _ARCHIVE_NOTE_PATTERN = re.compile(r"\s*\((?:published|updated|posted)\s[^()]{0,20}\b(?:19|20)\d\d\)$", re.IGNORECASE)
 _TRAILING_DOTS_PATTERN = re.compile(r"\s*(?:\.{2,}|…|\[(?:\.{3}|…)\])$")
 _QUOTATION_MARKS = ('"', "'")  # that end an HTML attribute, if they are not escaped
+_MIN_HEADLINE_WORDS = 5
 _MIN_PART_LETTERS = 10  # of a part of a heading that may be a title by itself
 _DOMAIN_NAME_PATTERN = re.compile(r"(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|[a-z]{2})", re.IGNORECASE)
 
@@ -61,7 +62,8 @@ def choose_title(
     page_title = _without_archive_note(clean_text(page_title))
     sites = list(sites)
     title = _choose_stated_title(stated_titles, headings, page_title, sites)
-    title = _title_under_site_heading(title, page_title, subheadings) or title
+    if comparison_key(title) not in {comparison_key(clean_text(text)) for text in stated_titles}:
+        title = _title_under_site_heading(title, page_title, subheadings) or title
     page = without_site_name(page_title, {comparison_key(site) for site in sites if site})
     others = [*map(clean_text, headings), *map(clean_text, stated_titles), page]
     title = _complete_title(title, [*others[:-1], page if page != page_title else _text_before_separator(page)])
@@ -132,7 +134,8 @@ def _choose_stated_title(
 
     Chooses the first of ``stated_titles`` (from JSON-LD and <meta>, most trusted first), else the longest of the
     ``headings`` (<h1>) that ``page_title`` (<title>) confirms, else ``page_title`` up to a separator.  But a page's
-    only heading is chosen if all other titles are generic, and a heading that a second stated title repeats is
+    only heading is chosen if all other titles are generic, or if nothing but <title> states another one about the same,
+    and a heading that a second stated title repeats is
     preferred to a first stated title that is in no confirmed heading.  ``sites`` are names of the site.
 
     Removes a kicker before the title and a suffix after it if another title of the page lacks them.
@@ -175,6 +178,8 @@ def _choose_stated_title(
         return _without_kicker_or_suffix(stated[0], [*confirmed, *stated[1:]])
     if confirmed:
         return max(confirmed, key=lambda text: len(comparison_key(text)))
+    if len(shown) == 1 and _is_headline_about(shown[0], page):
+        return shown[0]
     # If the site's name was removed, remove only a section's name at the end; else keep the text before a separator.
     from_page = (
         _text_before_separator(page)
@@ -192,6 +197,17 @@ def _is_generic_title(text: str, heading: str) -> bool:
     words, heading_words = _WORD_PATTERN.findall(text.casefold()), _WORD_PATTERN.findall(heading.casefold())
     return len(words) < min(5, len(heading_words)) and not {word for word in words if len(word) > 3} & set(
         heading_words
+    )
+
+
+def _is_headline_about(heading: str, page_title: str) -> bool:
+    """Returns True if the heading has five words or more and shares one of four or more letters with ``page_title``.
+
+    Then ``page_title`` is the headline for search engines.
+    """
+    words = _WORD_PATTERN.findall(heading.casefold())
+    return len(words) >= _MIN_HEADLINE_WORDS and any(
+        len(word) > 3 and word in words for word in _WORD_PATTERN.findall(page_title.casefold())
     )
 
 

@@ -28,6 +28,7 @@ TITLE = "Ministries told to build AI with China"
         (["The Daily Herald"], [TITLE], "The Daily Herald", TITLE),
         ([], [TITLE], "The Daily Herald", TITLE),
         ([], [TITLE], "Welcome", TITLE),
+        ([], [TITLE], "Why ministries now turn to Beijing | Tech Example", TITLE),
         ([], [TITLE], "News | The Daily Herald", TITLE),
         ([], ["Tech Example", TITLE], "Welcome", TITLE),
         ([TITLE], ["The Daily Herald"], TITLE, TITLE),
@@ -79,6 +80,11 @@ def test_a_kicker_inside_the_heading_is_left_out(heading: str, page_title: str) 
 
 def test_a_part_in_bold_is_not_the_title() -> None:
     assert _title(f"<h1><b>Kremlin decree:</b> {TITLE}</h1>", f"Kremlin decree: {TITLE}") == f"Kremlin decree: {TITLE}"
+
+
+def test_a_stated_title_does_not_yield_to_a_longer_subtitle() -> None:
+    headings = f"<meta property='og:title' content='Chips for rent'><h1>Chips for rent</h1><h2>{TITLE}</h2>"
+    assert _title(headings, f"Chips for rent - {TITLE}") == "Chips for rent"
 
 
 @pytest.mark.parametrize("tag", ["h2", "h3"])
