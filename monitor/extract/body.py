@@ -226,9 +226,10 @@ def _comment_indexes(layout: Layout) -> set[int]:
         depth += 1
     if len({path[depth] for path in paths}) < MIN_REPLY_LABELS:
         return set()
-    boxes: set[int] = set()
-    for path in paths:
-        boxes |= _descendants_and_self(layout, path[depth])
+    boxes = {path[depth] for path in paths}
+    for index, node in enumerate(layout.nodes):
+        if node.parent_index in boxes:
+            boxes.add(index)
     return {block.index for block in layout.blocks if block.node_index in boxes and block.tag != "h1"}
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from monitor.dates import find_url_date
 from monitor.extract import phrases, titles
-from monitor.extract.blocks import alphabetic_length, comparison_key, total_weight
+from monitor.extract.blocks import SUBHEADING_TAGS, alphabetic_length, comparison_key, total_weight
 from monitor.extract.regions import Region
 from monitor.extract.vocabulary import all_entries, regex_alternatives
 from monitor.models import NotArticle
@@ -211,11 +211,16 @@ def _is_brief(layout: Layout, metadata: Metadata, url: str, kept: Sequence[Block
     The date may be stated by the metadata, by the URL, or by a line between the title and the end of the text.
     """
     title = comparison_key(metadata.title)
-    above = [block for block in layout.blocks[: kept[0].index if kept else 0] if block.comparison_key == title]
+    above = [
+        block
+        for block in layout.blocks[: kept[0].index if kept else 0]
+        if block.comparison_key == title
+        or (block.tag in SUBHEADING_TAGS and len(block.comparison_key) >= 10 and title.startswith(block.comparison_key))
+    ]
     if not above or not _shares_words_with_title(metadata, kept):
         return False
     between = layout.blocks[above[-1].index + 1 : kept[0].index]
-    if any(block.link_density > 0.8 and len(block.text) >= 25 for block in between):
+    if sum(block.link_density > 0.8 and len(block.text) >= 25 for block in between) > 1:  # one may be an advertisement
         return False
     lines = layout.blocks[above[-1].index : kept[-1].index + 3]
     is_dated = metadata.published_at or find_url_date(url)

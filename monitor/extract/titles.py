@@ -62,6 +62,8 @@ def choose_title(
     page_title = _without_archive_note(clean_text(page_title))
     sites = list(sites)
     title = _choose_stated_title(stated_titles, headings, page_title, sites)
+    if not any(stated_titles) and not headings:
+        title = _subheading_that_begins(title, subheadings) or title
     if comparison_key(title) not in {comparison_key(clean_text(text)) for text in stated_titles}:
         title = _title_under_site_heading(title, page_title, subheadings) or title
     page = without_site_name(page_title, {comparison_key(site) for site in sites if site})
@@ -72,6 +74,15 @@ def choose_title(
 
 def _without_archive_note(title: str) -> str:
     return _ARCHIVE_NOTE_PATTERN.sub("", title)
+
+
+def _subheading_that_begins(title: str, subheadings: Sequence[str]) -> str:
+    """Returns the subheading that is most of the title, up to a sign that separates the rest; "" if there is none."""
+    for subheading in map(clean_text, subheadings):
+        is_long = len(comparison_key(subheading)) >= max(_MIN_PART_LETTERS, 0.5 * len(comparison_key(title)))
+        if is_long and title.startswith(subheading) and re.match(r"\s*[^\w\s]", title[len(subheading) :]):
+            return subheading
+    return ""
 
 
 def _title_under_site_heading(title: str, page_title: str, subheadings: Sequence[str]) -> str:

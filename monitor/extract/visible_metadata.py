@@ -28,6 +28,7 @@ _SIGNATURE_PATTERN = re.compile(
 )
 # In the URL of a page about an author.
 _AUTHOR_PATH_PATTERN = re.compile(rf"/(?:{regex_alternatives('author_paths')})/[^/]", re.IGNORECASE)
+_KANA_PATTERN = re.compile(r"[\u3040-\u30ff]")
 _MAX_UNMARKED_WORDS = 3  # of a name that neither a label nor a link marks
 _MIN_PARAGRAPH_WEIGHT = 60  # of running text
 _MAX_LINE_CHARACTERS = 80  # of a line that may be a byline
@@ -152,6 +153,7 @@ def _name_beside_date(layout: Layout, block: Block) -> str:
     """
     parts = _LINE_PART_SEPARATOR_PATTERN.split(block.text)
     names = [part for part in parts if 2 <= len(part.split()) <= _MAX_UNMARKED_WORDS and is_person_name(part)]
+    names = [name for name in names if not _KANA_PATTERN.search(name)]  # labels; Japanese names are mostly in kanji
     if len(names) != 1 or block.linked_characters:
         return ""
     if len(parts) > 1:

@@ -308,6 +308,7 @@ def test_a_byline_of_a_card_beside_the_article_is_no_author() -> None:
         "<div>Fjord Evening News</div><div>5 May 2026</div>",
         "<div>By using this site you accept our rules</div>",
         "<div>Larger type</div><div>5 May 2026</div>",
+        "<div>スポンサー リンク</div><div>2026年5月5日</div>",
         "<div><a href='/places'>Costa Rica</a> | 5 May 2026</div>",
     ],
 )

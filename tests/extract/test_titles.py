@@ -99,3 +99,8 @@ def _title(headings: str, page_title: str) -> str:
     story = extract_article(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
     return story.title
+
+
+def test_a_subheading_shows_where_the_sites_name_begins() -> None:
+    assert _title(f"<h3>{TITLE}</h3>", f"{TITLE}:Ivo writes code") == TITLE
+    assert _title("<h3>Ministries told</h3>", TITLE) == TITLE
