@@ -259,7 +259,6 @@ def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept
     and its title is the site's name, or is shown in no heading above a list of headlines, or its text is interspersed
     with links as short as those of buttons.
     """
-    headline_count = _linked_headline_count(layout)
     if is_front_page_url(url) or _LANGUAGE_FRONT_PAGE_PATH_PATTERN.fullmatch(urlsplit(url).path):
         if metadata.og_type:
             return metadata.og_type != "article"
@@ -267,7 +266,9 @@ def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept
             return False
         if metadata.json_ld_types & _SITE_JSON_LD_TYPES:
             return True
-        return headline_count >= _MIN_FRONT_PAGE_HEADLINES and not _has_story_title(layout, metadata, kept)
+        return _linked_headline_count(layout) >= _MIN_FRONT_PAGE_HEADLINES and not _has_story_title(
+            layout, metadata, kept
+        )
     if _describes_one_story(metadata) or metadata.published_at or metadata.authors:
         return False
     title = comparison_key(metadata.title)
@@ -282,7 +283,7 @@ def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept
         return False
     min_headlines = _MIN_SECTION_HEADLINES if metadata.og_type == "website" else 2 * _MIN_SECTION_HEADLINES
     return (
-        headline_count >= min_headlines
+        _linked_headline_count(layout) >= min_headlines
         and total_weight(kept) < _MAX_SECTION_CHARACTERS
         and not _is_about_title(metadata, kept)
     )

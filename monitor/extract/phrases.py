@@ -96,7 +96,7 @@ def is_comments_heading(text: str) -> bool:
 
 def is_reply_label(text: str) -> bool:
     """Returns True if all of the text is the label below a reader's comment that invites an answer: "Reply"."""
-    return len(text) < 60 and _REPLY_LABEL_PATTERN.fullmatch(text) is not None
+    return len(text) < 24 and _REPLY_LABEL_PATTERN.fullmatch(text) is not None
 
 
 def is_filler(text: str) -> bool:
