@@ -58,7 +58,7 @@ def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints =
     clear_misnamed_regions(layout, trusted, thorough=in_reference_text is not None)
     excluded = _caption_indexes(layout, hints) | _comment_indexes(layout)
     excluded |= _repeated_indexes(layout)
-    has_filler = any("ipsum" in block.text.casefold() for block in blocks)
+    has_filler = any("ipsum" in block.text for block in blocks)
     foreign = [
         i in excluded
         or (has_filler and phrases.is_filler(block.text))
@@ -217,7 +217,13 @@ def _comment_indexes(layout: Layout) -> set[int]:
 
     A comment is the box around such a label that lies directly in the element that holds all the labels.
     """
-    labels = [block for block in layout.blocks if block.node_index >= 0 and phrases.is_reply_label(block.text)]
+    labels = [
+        block
+        for block in layout.blocks
+        if (block.linked_characters or block.tag != "p")
+        and block.node_index >= 0
+        and phrases.is_reply_label(block.text)
+    ]
     if len(labels) < MIN_REPLY_LABELS:
         return set()
     paths = [layout.ancestors_or_self(block.node_index)[::-1] for block in labels]

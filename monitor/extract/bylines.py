@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ _ACADEMIC_DEGREES = frozenset(  # written behind a name, without points
     "JD LLM LLB PsyD EdD DPhil PharmD CPA CFA".split()
 )
 _DASH_AND_REST_PATTERN = re.compile(r"\s[-–—|].*$", re.DOTALL)
+_MAX_BYLINE_CHARACTERS = 2000  # with its markup; longer texts are no bylines
 _NAME_EDGE_CHARACTERS = " \t,.;:-–—|/／：*\"'“”"
 # A user name of the publishing system: "jdoe", "Redaktion1".
 _ACCOUNT_NAME_PATTERN = re.compile(r"[a-z][a-z0-9_.-]*|[A-Za-z_.-]+\d[\w.-]*")
@@ -144,7 +146,7 @@ def _names_by_comparison_key(bylines: Iterable[str]) -> dict[str, str]:
     """
     by_key: dict[str, str] = {}
     for byline in bylines:
-        for name in _names_in_byline(byline):
+        for name in _names_in_byline(byline) if len(byline) <= _MAX_BYLINE_CHARACTERS else ():
             key = comparison_key(name)
             if " " not in by_key.get(key, ""):
                 by_key[key] = name if " " in name else by_key.get(key, name)
@@ -157,7 +159,8 @@ def _is_outlet_department(name: str, outlets: set[str]) -> bool:
     return len(first_word) > 2 and first_word in outlets
 
 
-def _names_in_byline(byline: str) -> list[str]:
+@lru_cache(maxsize=256)  # a page's bylines are compared with each other and with its <meta>
+def _names_in_byline(byline: str) -> tuple[str, ...]:
     """Returns the names in one byline text of one or several lines, see `_names_in_line`; empty if it has none.
 
     If a line begins with a word such as "By", the names are those behind it, or in the lines after a line that is
@@ -166,13 +169,13 @@ def _names_in_byline(byline: str) -> list[str]:
     text = unescape(byline).replace("\xa0", " ")
     lines = [line for line in map(str.strip, text.split("\n")) if line]
     if len(text) > 300 or len(lines) <= 1:
-        return _names_in_line(text)
+        return tuple(_names_in_line(text))
     for index, line in enumerate(lines):
         if _PREFIX_LINE_PATTERN.fullmatch(line):
-            return _names_in_following_lines(lines[index + 1 :])
+            return tuple(_names_in_following_lines(lines[index + 1 :]))
         names = _names_in_line(line) if _without_byline_prefix(line) != line else []
         if any(map(is_person_name, names)):
-            return names
+            return tuple(names)
     names_by_line: list[list[str]] = []
     for line in lines:
         if names_by_line and _LINK_LABEL_PATTERN.search(line):
@@ -181,7 +184,7 @@ def _names_in_byline(byline: str) -> list[str]:
     persons = [name for names in names_by_line for name in names if is_person_name(name)]
     if persons and not persons[0].isupper():
         persons = [name for name in persons if not name.isupper()]  # labels such as "WATCH LIVE"
-    return persons or next(iter(names_by_line), [])
+    return tuple(persons or next(iter(names_by_line), []))
 
 
 def _names_in_following_lines(lines: list[str]) -> list[str]:

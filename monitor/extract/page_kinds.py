@@ -464,7 +464,7 @@ def story_flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tu
         if len(block.text) < 300 and not block.region & Region.HIDDEN and _PAYWALL_PATTERN.search(block.text)
     ]
     walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
-    is_filled_up = any("ipsum" in block.text.casefold() and phrases.is_filler(block.text) for block in near)
+    is_filled_up = any("ipsum" in block.text and phrases.is_filler(block.text) for block in near)
     if metadata.is_declared_paid or walled or is_filled_up:
         names.append("paywall")
     last_text = kept[-1].text if kept else ""

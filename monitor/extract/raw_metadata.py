@@ -349,7 +349,7 @@ def _signed_line(element: HtmlElement) -> HtmlElement:
 
     Of several authors, only the last may have a page of its own: "By Anna, Bert and <a rel=author>Carla</a>".
     """
-    line = element.getparent()
+    line = element.getparent() if element.tag in {"a", "span"} else None
     text = _element_text(line) if line is not None and line.tag in {"p", "span", "div"} else ""
     return line if line is not None and len(text) <= 150 and begins_as_byline(text) else element
 
