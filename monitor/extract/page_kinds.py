@@ -84,7 +84,7 @@ _MAX_REQUIRED_WORDS = 3  # of the title that a text must repeat to be about it
 _MIN_BUTTONS = 3  # of a page that advertises
 _LANGUAGE_FRONT_PAGE_PATH_PATTERN = re.compile(r"/[a-z]{2}(?:[-_][a-z]{2})?/?", re.IGNORECASE)
 _MIN_SECTION_HEADLINES = 8  # linked, of a section page
-_MAX_SECTION_CHARACTERS = 3000  # of running text of a section page: summaries of its stories
+_MAX_SECTION_CHARACTERS = 3000  # of running text of a section or landing page
 _MIN_DATED_LINKS = 8  # of a list of headlines with their times
 _MAX_DISCLAIMER_CHARACTERS = 1000  # of running text, up to which a page may hold nothing but a disclaimer
 _INDEX_JSON_LD_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
@@ -269,7 +269,8 @@ def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept
         return _linked_headline_count(layout) >= _MIN_FRONT_PAGE_HEADLINES and not _has_story_title(
             layout, metadata, kept
         )
-    if _describes_one_story(metadata) or metadata.published_at or metadata.authors:
+    is_long = total_weight(kept) >= _MAX_SECTION_CHARACTERS
+    if is_long or _describes_one_story(metadata) or metadata.published_at or metadata.authors:
         return False
     title = comparison_key(metadata.title)
     host = comparison_key((urlsplit(url).hostname or "").removeprefix("www.").split(".")[0])
@@ -282,11 +283,7 @@ def _is_front_or_landing_page(layout: Layout, metadata: Metadata, url: str, kept
     if _is_about_shown_title(layout, metadata, kept):
         return False
     min_headlines = _MIN_SECTION_HEADLINES if metadata.og_type == "website" else 2 * _MIN_SECTION_HEADLINES
-    return (
-        _linked_headline_count(layout) >= min_headlines
-        and total_weight(kept) < _MAX_SECTION_CHARACTERS
-        and not _is_about_title(metadata, kept)
-    )
+    return _linked_headline_count(layout) >= min_headlines and not _is_about_title(metadata, kept)
 
 
 def _has_buttons(layout: Layout, kept: Sequence[Block]) -> bool:
