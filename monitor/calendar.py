@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 #: Time zones by the abbreviation that pages write behind a time.
@@ -13,7 +14,7 @@ TIMEZONE_BY_ABBREVIATION: dict[str, tzinfo] = {
     for name, hours in {
         "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8,
         "PDT": -7, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3,
-        "BST": 1, "IST": 5.5, "JST": 9, "KST": 9, "HKT": 8, "SGT": 8, "AEST": 10, "AEDT": 11, "WIB": 7,
+        "МСК": 3, "BST": 1, "IST": 5.5, "JST": 9, "KST": 9, "HKT": 8, "SGT": 8, "AEST": 10, "AEDT": 11, "WIB": 7,
         "UT": 0, "AKST": -9, "AKDT": -8, "HST": -10, "AST": -4, "ADT": -3, "NST": -3.5, "BRT": -3, "ART": -3,
         "CLT": -4, "COT": -5, "PET": -5, "WAT": 1, "CAT": 2, "SAST": 2, "EAT": 3, "TRT": 3, "GST": 4, "PKT": 5,
         "NPT": 5.75, "ICT": 7, "WITA": 8, "PHT": 8, "MYT": 8, "AWST": 8, "WIT": 9, "ACST": 9.5, "ACDT": 10.5,
@@ -22,6 +23,14 @@ TIMEZONE_BY_ABBREVIATION: dict[str, tzinfo] = {
 } | {  # ET, CT, MT and PT do not state whether daylight saving time applies: the date decides
     "ET": ZoneInfo("America/New_York"), "CT": ZoneInfo("America/Chicago"),
     "MT": ZoneInfo("America/Denver"), "PT": ZoneInfo("America/Los_Angeles"),
+}  # fmt: skip
+#: Time zones by the first word of the name that pages write behind a time: "Eastern Time", "Moscow time".
+TIMEZONE_BY_SPOKEN_NAME = {
+    "eastern": ZoneInfo("America/New_York"), "central": ZoneInfo("America/Chicago"),
+    "mountain": ZoneInfo("America/Denver"), "pacific": ZoneInfo("America/Los_Angeles"),
+    "beijing": ZoneInfo("Asia/Shanghai"), "berlin": ZoneInfo("Europe/Berlin"), "kyiv": ZoneInfo("Europe/Kyiv"),
+    "london": ZoneInfo("Europe/London"), "moscow": ZoneInfo("Europe/Moscow"), "tehran": ZoneInfo("Asia/Tehran"),
+    "tokyo": ZoneInfo("Asia/Tokyo"),
 }  # fmt: skip
 # Each string holds the twelve months of a language in order.
 _MONTH_NAME_LISTS = (
@@ -119,17 +128,35 @@ _NUMERIC_DATE_PATTERN = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](
 _MONTH_FIRST_COUNTRY_CODES = frozenset({"US", "PH"})  # write 05/11/2026 for May 11
 
 
+class UrlDate(NamedTuple):
+    """The year and month, and mostly the day, in the path of a URL."""
+
+    year: int
+    month: int
+    day: int | None
+
+    def agrees_with(self, year: int, month: int, day: int) -> bool:
+        """Returns True for the same day, or for a day in the same month if the URL states no day."""
+        return (self.year, self.month) == (year, month) and self.day in {None, day}
+
+
 def with_ascii_digits(text: str) -> str:
     """Returns the text with the decimal digits of all scripts replaced by 0 to 9."""
     return text if text.isascii() else _NON_ASCII_DIGIT_PATTERN.sub(lambda digit: str(int(digit[0])), text)
 
 
 def resolve_numeric_date(
-    numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime
+    numbers: tuple[int, int, int],
+    *,
+    dotted: bool,
+    country: str | None,
+    latest: datetime,
+    url_date: UrlDate | None = None,
 ) -> datetime:
     """Returns the date, at 00:00 UTC, that is written as two numbers and a year, such as 05/11/2026.
 
-    A number above 12 is the day.  Otherwise the month comes first in the United States and the Philippines; the day
+    A number above 12 is the day.  Otherwise, the reading is right that agrees with the day or month in the page's URL
+    (``url_date``); without one, the month comes first in the United States and the Philippines; the day
     comes first in other countries, and always if dots separate the numbers (``dotted``).  Without a country, returns
     the later of both interpretations that is not after ``latest``; day first if both are later.  Raises ValueError if
     the date does not exist.
@@ -138,6 +165,8 @@ def resolve_numeric_date(
     day_first, month_first = (second, first), (first, second)
     if first > 12 or second > 12:
         order = day_first if first > 12 else month_first
+    elif url_date and url_date.agrees_with(year, *day_first) != url_date.agrees_with(year, *month_first):
+        order = day_first if url_date.agrees_with(year, *day_first) else month_first
     elif dotted or (country and country.upper() not in _MONTH_FIRST_COUNTRY_CODES):
         order = day_first
     elif country:
@@ -149,7 +178,7 @@ def resolve_numeric_date(
     return datetime(year, *order, tzinfo=UTC)
 
 
-def with_iso_date(text: str, *, country: str | None, latest: datetime) -> str:
+def with_iso_date(text: str, *, country: str | None, latest: datetime, url_date: UrlDate | None = None) -> str:
     """Returns the text with its first date of the form 05/11/2026 rewritten as 2026-11-05 and a space.
 
     Returns the text unchanged if it holds no such date.  `resolve_numeric_date` decides which number is the day.
@@ -159,5 +188,6 @@ def with_iso_date(text: str, *, country: str | None, latest: datetime) -> str:
     if not match:
         return text
     first, mark, second, year = match.groups()
-    day = resolve_numeric_date((int(first), int(second), int(year)), dotted=mark == ".", country=country, latest=latest)
+    numbers = (int(first), int(second), int(year))
+    day = resolve_numeric_date(numbers, dotted=mark == ".", country=country, latest=latest, url_date=url_date)
     return f"{text[: match.start()]}{day:%Y-%m-%d} {text[match.end() :]}"

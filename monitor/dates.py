@@ -7,12 +7,21 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 from dateutil import parser as dateutil_parser
 
-from monitor.calendar import TIMEZONE_BY_ABBREVIATION, resolve_numeric_date, with_ascii_digits, with_iso_date
-from monitor.date_text import ParsedTime, first_date_in_line
+from monitor.calendar import (
+    MONTH_NUMBER_BY_NAME,
+    TIMEZONE_BY_ABBREVIATION,
+    UrlDate,
+    resolve_numeric_date,
+    with_ascii_digits,
+    with_iso_date,
+)
+from monitor.date_text import ParsedTime, first_date_in_line, is_us_time
 from monitor.models import now
+from monitor.other_calendars import with_gregorian_dates
 from monitor.timezones import parse_timezone
 
 _ISO_DATE_PATTERN = re.compile(
@@ -31,28 +40,42 @@ _RFC_822_PATTERN = re.compile(
     r"\s*(?:UTC|GMT|UT|[ECMP][SD]T|[+-]\d{4})?(?:\s*\([^)]*\))?"
 )
 _TIME_OF_DAY_PATTERN = re.compile(r"\d\s?(?:[:時时点點시]|[ap]\.?\s?m\b)", re.IGNORECASE)
+# 2026/05/06, 2026-05-06, 20260506, 2026/may/06 or 2026/05 in the path of a URL.
+_DAY_IN_URL_PATTERN = re.compile(
+    r"[/_-](?:(?P<year>20\d\d)(?P<mark>[/-]?)(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?)(?=[/_.-]|$)"
+    r"|(?P<named_year>20\d\d)[/-](?P<name>[a-z]{3,9})[/-](?P<named_day>\d\d?)(?=[/_.-]|$)"
+    r"|(?P<first_year>20\d\d)/(?P<only_month>\d\d)/)",
+    re.IGNORECASE,
+)
 MIN_PLAUSIBLE_TIME = datetime(1990, 1, 1, tzinfo=UTC)  # earlier dates are taken for errors
 MAX_CLOCK_SKEW = timedelta(hours=1)  # by which a publisher's clock may be fast; later dates are taken for errors
 
 
 def parse_date(
-    text: str, *, country: str | None = None, latest: datetime | None = None, lenient: bool = True
+    text: str,
+    *,
+    country: str | None = None,
+    latest: datetime | None = None,
+    lenient: bool = True,
+    url_date: UrlDate | None = None,
 ) -> ParsedTime | None:
     """Parses a date with or without a time of day; None if the text is not a date or its year is before 1990.
 
-    ``country`` (ISO 3166) and ``latest`` (default: now, with `MAX_CLOCK_SKEW`) decide which number of "05/11/2026" is
-    the day, see `monitor.calendar.resolve_numeric_date`.  ``lenient`` also parses rare forms, which takes half a
-    millisecond per date: too slow for long sitemaps.
+    ``country`` (ISO 3166), ``latest`` (default: now, with `MAX_CLOCK_SKEW`) and ``url_date`` decide which number of
+    "05/11/2026" is the day, see `monitor.calendar.resolve_numeric_date`.  ``lenient`` also parses rare forms, which
+    takes half a millisecond per date: too slow for long sitemaps.
     """
     text = with_ascii_digits(text.strip()[:80])
     if not any(character.isdigit() for character in text):
         return None
     latest = latest or now() + MAX_CLOCK_SKEW
     try:
-        text = with_iso_date(text, country=country, latest=latest)
+        country = country or ("US" if is_us_time(text) else None)
+        text = with_iso_date(with_gregorian_dates(text), country=country, latest=latest, url_date=url_date)
     except ValueError:
         return None
-    parse_line = partial(first_date_in_line, day_of=partial(resolve_numeric_date, country=country, latest=latest))
+    day_of = partial(resolve_numeric_date, country=country, latest=latest, url_date=url_date)
+    parse_line = partial(first_date_in_line, day_of=day_of)
     parsers = (_parse_iso, _parse_compact, _parse_epoch, _parse_rfc822, parse_line, _parse_english)
     for parse in parsers if lenient else parsers[:-1]:
         try:
@@ -61,6 +84,20 @@ def parse_date(
             continue
         if parsed is not None:
             return parsed if parsed.time.year >= MIN_PLAUSIBLE_TIME.year else None
+    return None
+
+
+def find_url_date(url: str) -> UrlDate | None:
+    """Returns the year, month and day that the URL's path states, or the year and month alone; None without any."""
+    for match in _DAY_IN_URL_PATTERN.finditer(urlsplit(url).path):
+        year = int(match["year"] or match["named_year"] or match["first_year"])
+        month = int(match["month"] or match["only_month"] or MONTH_NUMBER_BY_NAME.get((match["name"] or "").lower(), 0))
+        day = int(match["day"] or match["named_day"] or 1)
+        try:
+            date(year, month, day)
+        except ValueError:
+            continue
+        return UrlDate(year, month, None if match["only_month"] else day)
     return None
 
 

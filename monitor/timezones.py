@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo, available_timezones
 
-from monitor.calendar import TIMEZONE_BY_ABBREVIATION
+from monitor.calendar import TIMEZONE_BY_ABBREVIATION, TIMEZONE_BY_SPOKEN_NAME
 
 MAX_OFFSET_HOURS = 15  # of a time zone from UTC; a larger one is no time zone
 # An offset such as +02:00, -0330, GMT+7 or UTC+03:00.
@@ -58,7 +58,9 @@ def _first_timezone_by_country() -> dict[str, str]:
 
 
 def parse_timezone(text: str | None) -> tzinfo | None:
-    """Returns the time zone of an offset (``+02:00``, ``GMT+7``), an abbreviation or a name (``America/New_York``).
+    """Returns the time zone of an offset (``+02:00``, ``GMT+7``), an abbreviation or a name.
+
+    A name is one of the time zone database (``America/New_York``) or one as in "Eastern Time" and "Moscow time".
 
     Returns None for other text, for an empty one and for None.
     """
@@ -72,6 +74,8 @@ def parse_timezone(text: str | None) -> tzinfo | None:
         return timezone(sign * timedelta(hours=hours, minutes=minutes))
     if text.upper() in TIMEZONE_BY_ABBREVIATION:
         return TIMEZONE_BY_ABBREVIATION[text.upper()]
+    if text.lower().partition(" ")[0] in TIMEZONE_BY_SPOKEN_NAME and "european" not in text.lower():
+        return TIMEZONE_BY_SPOKEN_NAME[text.lower().partition(" ")[0]]
     return ZoneInfo(text) if "/" in text and text in _timezone_names() else None
 
 

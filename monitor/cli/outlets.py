@@ -180,7 +180,7 @@ def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None, fi
         "configured": outlet is not None,
         "render": outlet.render if outlet else None,
         "language": outlet.language if outlet else None,
-        "country": outlet.country if outlet else None,
+        "country": outlet.effective_country if outlet else None,
         "status": _status(outlet, None if never_polled else state),
         "last_poll_at": _rfc3339_or_none(state.last_poll_at),
         "last_ok_at": _rfc3339_or_none(state.last_ok_at),
@@ -351,7 +351,7 @@ def _print_outlet_details(
     out.print(plain_line(name), style="bold")
     rows: list[tuple[str, str]] = [("status", _status(outlet, state))]
     if outlet is not None:
-        rows += [("url", outlet.url), ("rendering", outlet.render)]
+        rows += [("url", outlet.url), ("country", _country_text(outlet)), ("rendering", outlet.render)]
     if state is not None:
         current_time = now()
         rows += [
@@ -379,6 +379,14 @@ def _print_outlet_details(
         fetched = f"last full fetch {relative_time(source.fetched_at)}, {_entries_text(source)}"
         out.print(f"  {source.kind:<{width}}  {url} ({fetched}{problem})", markup=False)
     out.print()
+
+
+def _country_text(outlet: Outlet) -> str:
+    """Returns the outlet's country and whether it was guessed."""
+    if outlet.country:
+        return outlet.country
+    guessed = outlet.effective_country
+    return f"{guessed} (by its domain or language; set country if it is another)" if guessed else "-"
 
 
 def _push_rows(pushes: OutletPushes, current_time: datetime) -> list[tuple[str, str]]:

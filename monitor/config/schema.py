@@ -45,6 +45,7 @@ from monitor.config.types import (
     as_one_item_list,
     valid_single_line,
 )
+from monitor.countries import guess_country
 from monitor.mail import CHANNEL_NAME
 from monitor.polling.budget import DEFAULT_POLL_BUDGET
 from monitor.query.fragments import Fragments
@@ -140,6 +141,14 @@ class Outlet(FrozenModel):
     login: Login | None = None  # a form that is sent before the first request
     proxy: Proxy | None = None  # of all requests of the outlet
     spider: NonEmptyName = "outlets"  # name of the Scrapy spider that polls the outlet, in spiders/
+
+    @property
+    def effective_country(self) -> str | None:
+        """``country``, else the country that the outlet's domain or language shows; None if it is unknown.
+
+        The pages of an aggregator are from outlets of any country.
+        """
+        return self.country or (None if self.is_aggregator else guess_country(self.url, self.language))
 
     @property
     def is_aggregator(self) -> bool:

@@ -81,9 +81,11 @@ def parse_source(kind: str, page: Page, outlet: Outlet, since: datetime) -> Pars
         return section.parse_section(page.body, url=page.url, outlet=outlet, charset=page.encoding)
     body = decompress_gzip(page.body)
     if (document_kind(body) or kind) == "feed":
-        return feed.parse_feed(body, url=page.url, outlet=outlet.name, charset=page.encoding, country=outlet.country)
+        return feed.parse_feed(
+            body, url=page.url, outlet=outlet.name, charset=page.encoding, country=outlet.effective_country
+        )
     return sitemap.parse_sitemap(
-        body, url=page.url, outlet=outlet.name, since=since, charset=page.encoding, country=outlet.country
+        body, url=page.url, outlet=outlet.name, since=since, charset=page.encoding, country=outlet.effective_country
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.countries import country_of_domain
 from monitor.discovery.name_skeleton import name_skeleton
 from monitor.discovery.url_rules import OutletScope, host_and_port
 from monitor.urls import is_same_publisher, is_shared_root, publisher_key, registrable_domain, shared_domain_above
@@ -118,8 +119,9 @@ class Publishers:
 def publisher_of(aggregator: Outlet, url: str, site_name: str, publishers: Publishers) -> Outlet:
     """Returns the outlet of a page that an aggregator links to; the aggregator itself for a page of its own host.
 
-    A publisher that is not configured is named as its pages name their site, else after its host; its country and
-    language are unknown.  It cannot take the name of a configured outlet, nor one that looks like it or is invisible.
+    A publisher that is not configured is named as its pages name their site, else after its host; its language is
+    unknown, and its country unless its domain shows it.  It cannot take the name of a configured outlet, nor one that
+    looks like it or is invisible.
     """
     configured = publishers.outlet_of(url)
     if configured is not None:
@@ -128,7 +130,7 @@ def publisher_of(aggregator: Outlet, url: str, site_name: str, publishers: Publi
     if not name_skeleton(name) or publishers.is_configured_name(name):
         name = (urlsplit(url).hostname or "").removeprefix("www.")
     return aggregator.model_copy(
-        update={"name": name, "language": None, "country": None, "article": None, "remove": ()}
+        update={"name": name, "language": None, "country": country_of_domain(url), "article": None, "remove": ()}
     )
 
 

@@ -7,6 +7,7 @@ what does not belong to the story at its beginning and end.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 _TEXT_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
 # A foreign region with a larger share of the trusted text is treated as part of the story: its class name misleads.
 MAX_FOREIGN_REGION_SHARE = 0.35
+MIN_OTHER_TEXT = 120  # characters of running text on a page whose dialogue or filler, even if longer, is no story
+MIN_REPEATED_WEIGHT, MIN_REPETITIONS = 60, 3  # of a paragraph that is a filler
+MIN_REPLY_LABELS = 3  # "Reply" on a page that mark readers' comments
+MAX_LEAD_BLOCKS = 20  # before the story's container that are searched for its first paragraphs
+MAX_BYLINE_DISTANCE = 4  # blocks from a title to its byline
 MAX_COMMENTS_REGION_SHARE = 0.95  # the same limit for regions of comments, which may be longer than the story
 
 
@@ -50,9 +56,13 @@ def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints =
     )
     trusted = [w if in_reference_text is None or in_reference_text[i] else 0.0 for i, w in enumerate(weights)]
     clear_misnamed_regions(layout, trusted, thorough=in_reference_text is not None)
-    captions = _caption_indexes(layout, hints)
+    excluded = _caption_indexes(layout, hints) | _comment_indexes(layout)
+    excluded |= _repeated_indexes(layout)
+    has_filler = any("ipsum" in block.text for block in blocks)
     foreign = [
-        i in captions or _is_in_foreign_region(block, in_reference_text is not None and in_reference_text[i])
+        i in excluded
+        or (has_filler and phrases.is_filler(block.text))
+        or _is_in_foreign_region(block, in_reference_text is not None and in_reference_text[i])
         for i, block in enumerate(blocks)
     ]
     core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
@@ -63,14 +73,40 @@ def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints =
     core[end:] = [0.0] * len(core[end:])
     container = _story_container(layout, core, certain=in_reference_text is not None)
     story_blocks = _select_story_blocks(layout, container, core, in_reference_text, foreign)
+    story_blocks = [*_lead_blocks(layout, story_blocks, foreign, hints), *story_blocks]
     return trim_to_story(layout, story_blocks, hints)
+
+
+def _lead_blocks(
+    layout: Layout, story_blocks: Sequence[Block], foreign: Sequence[bool], hints: StoryHints
+) -> list[Block]:
+    """Returns the paragraphs directly before the first story block that stand in a box of their own.
+
+    The box and that of the story block are in one <article>, <main> or body of the story.
+    """
+    if not story_blocks:
+        return []
+    nodes, first = layout.nodes, story_blocks[0]
+    outer = set(layout.ancestors_or_self(first.node_index))
+    lead: list[Block] = []
+    for block in layout.blocks[max(0, first.index - MAX_LEAD_BLOCKS) : first.index][::-1]:
+        if block.tag == "h1" or block.comparison_key in hints.titles:
+            break
+        common = next((index for index in layout.ancestors_or_self(block.node_index) if index in outer), -1)
+        is_in_body = common >= 0 and (nodes[common].region & (Region.BODY | Region.ARTICLE | Region.MAIN))
+        if is_in_body and not foreign[block.index] and block.tag == "p" and block.weight and block.link_density < 0.2:
+            lead.append(block)
+        elif block.weight:
+            break
+    return lead[::-1]
 
 
 def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) -> int:
     """Returns the index of the title block at which a page continues with a second story; the block count if none.
 
     A title begins a second story if it stands in an element that contains no text of the first story, and outside of
-    the element that contains the first title.  (A story with sections has one element that contains all its titles.)
+    the element that contains the first title; or if it is an h1 that has a byline or date of its own.  (A story with
+    sections has one element that contains all its titles.)
     """
     total = sum(core)
     text_nodes: set[int] = set()  # indexes of the elements that contain the running text seen so far
@@ -93,18 +129,32 @@ def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) 
                         container not in text_nodes
                         and _heading_container(layout, title_node) not in layout.ancestors_or_self(container)
                     )
+                    is_apart = is_apart or _has_byline(layout, block)
                 else:
                     is_apart = (
                         is_apart
                         and first_article in text_nodes
                         and first_article not in layout.ancestors_or_self(article)
                     )
+                    is_apart = is_apart or _has_byline(layout, block, dated=True)
                 if is_apart:
                     return block.index
         if weight:
             seen_weight += weight
             text_nodes.update(layout.ancestors_or_self(block.node_index))
     return len(layout.blocks)
+
+
+def _has_byline(layout: Layout, title: Block, *, dated: bool = False) -> bool:
+    """Returns True if a byline or date stands below the title, before any running text; both of them if ``dated``."""
+    lines: list[str] = []
+    for block in layout.blocks[title.index + 1 : title.index + 1 + MAX_BYLINE_DISTANCE]:
+        if block.weight or (block.tag in SUBHEADING_TAGS and block.link_density < 0.5):
+            break
+        lines.append(block.text)
+    if dated:
+        return any(map(phrases.has_date, lines)) and any(map(phrases.begins_as_byline, lines))
+    return any(map(phrases.is_date_or_signature_line, lines))
 
 
 def _enclosing_article(layout: Layout, node_index: int) -> int:
@@ -150,6 +200,45 @@ def _caption_indexes(layout: Layout, hints: StoryHints) -> set[int]:
     return captions
 
 
+def _repeated_indexes(layout: Layout) -> set[int]:
+    """Returns the indexes of paragraphs that stand three or more times in a row, as fillers of paid text do.
+
+    Empty if the page has little other text.
+    """
+    paragraphs = [block for block in layout.blocks if block.weight > MIN_REPEATED_WEIGHT]
+    rows = [[block.index for block in row] for _, row in groupby(paragraphs, key=lambda block: block.text)]
+    repeated = {index for row in rows if len(row) >= MIN_REPETITIONS for index in row}
+    other_weight = sum(block.weight for block in paragraphs if block.index not in repeated)
+    return repeated if other_weight > MIN_OTHER_TEXT else set()
+
+
+def _comment_indexes(layout: Layout) -> set[int]:
+    """Returns the indexes of the blocks of readers' comments that end with a label such as "Reply".
+
+    A comment is the box around such a label that lies directly in the element that holds all the labels.
+    """
+    labels = [
+        block
+        for block in layout.blocks
+        if (block.linked_characters or block.tag != "p")
+        and block.node_index >= 0
+        and phrases.is_reply_label(block.text)
+    ]
+    if len(labels) < MIN_REPLY_LABELS:
+        return set()
+    paths = [layout.ancestors_or_self(block.node_index)[::-1] for block in labels]
+    depth = 0
+    while all(len(path) > depth + 1 for path in paths) and len({path[depth] for path in paths}) == 1:
+        depth += 1
+    if len({path[depth] for path in paths}) < MIN_REPLY_LABELS:
+        return set()
+    boxes = {path[depth] for path in paths}
+    for index, node in enumerate(layout.nodes):
+        if node.parent_index in boxes:
+            boxes.add(index)
+    return {block.index for block in layout.blocks if block.node_index in boxes and block.tag != "h1"}
+
+
 def _reference_text_membership(blocks: Sequence[Block], reference_text: str, reference_letters: str) -> list[bool]:
     """Returns one boolean per block: True if the reference text contains the block.
 
@@ -175,18 +264,20 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
         node.own_regions = node.markup_regions
     node_weights = _node_weights(layout, weights)
     total = sum(weights)
+    title_nodes = {n for b in layout.blocks if b.tag == "h1" for n in layout.ancestors_or_self(b.node_index)}
     weight_by_name: dict[tuple[str, int], float] = {}
     for node, weight in zip(nodes, node_weights, strict=True):
         if node.own_regions & FOREIGN_REGIONS:
             weight_by_name[node.class_and_id, node.own_regions] = (
                 weight_by_name.get((node.class_and_id, node.own_regions), 0.0) + weight
             )
-    for node in nodes:
+    for index, node in enumerate(nodes):
+        if not node.own_regions & FOREIGN_REGIONS:
+            continue
         max_share = MAX_COMMENTS_REGION_SHARE if node.own_regions & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
-        if (
-            node.own_regions & FOREIGN_REGIONS
-            and weight_by_name[node.class_and_id, node.own_regions] > max_share * total
-        ):
+        weight = weight_by_name[node.class_and_id, node.own_regions]
+        is_dialogue = node.own_regions & Region.CONSENT and index not in title_nodes and total - weight > MIN_OTHER_TEXT
+        if weight > max_share * total and not is_dialogue:
             node.own_regions &= ~FOREIGN_REGIONS
     _propagate_regions(layout, 0)
     if not thorough:
@@ -194,7 +285,9 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
     misnamed = 0
     for region in (1 << bit for bit in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> bit & 1):
         max_share = MAX_COMMENTS_REGION_SHARE if region & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
-        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & region) > max_share * total:
+        weight = sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & region)
+        is_dialogue = region & Region.CONSENT and total - weight > MIN_OTHER_TEXT
+        if weight > max_share * total and not is_dialogue:
             misnamed |= region
     if misnamed:
         for node in nodes:

@@ -23,7 +23,7 @@ MAX_OBJECTS_PER_PAGE = 3000
 MAX_LIVE_BLOG_POSTS = 500  # the newest; a page rarely states more than a hundred
 
 _ARTICLE_TYPE_PATTERN = re.compile(
-    r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting|Story|AnalysisNews|ClaimReview)$|^News"
+    r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting|Story|AnalysisNews|ClaimReview)$|^News(?!MediaOrganization$)"
 )
 _LIVE_BLOG_TYPE = "LiveBlogPosting"
 # Properties whose objects describe something other than the page's article.

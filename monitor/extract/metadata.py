@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from monitor import dates, timezones
+from monitor.calendar import resolve_numeric_date
+from monitor.date_text import first_date_in_line
 from monitor.extract import bylines, jsonld, titles
 from monitor.extract.blocks import comparison_key
+from monitor.extract.person_names import is_person_name
 from monitor.extract.raw_metadata import collect_raw_metadata
 from monitor.urls import story_id
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
+    from monitor.date_text import NumericDateResolver, ParsedTime
     from monitor.extract.jsonld import JsonLdObject
     from monitor.extract.raw_metadata import RawMetadata
 
@@ -59,6 +64,8 @@ class Metadata:
     title: str = ""
     all_titles: tuple[str, ...] = ()  # all different titles that the page states, unordered
     authors: tuple[str, ...] = ()  # persons named in bylines
+    byline_authors: tuple[str, ...] = ()  # persons named in microdata or in elements with a byline class
+    has_json_ld_person: bool = False  # JSON-LD states that a person is the author
     newsroom_signature: tuple[str, ...] = ()  # one name from a byline, such as the outlet's, if `authors` is empty
     published_at: datetime | None = None
     has_future_date: bool = False  # a stated publication time is in the future
@@ -106,7 +113,14 @@ def read_metadata(
         *_first_value_per_name(raw.meta_contents, _TITLE_META_NAMES),
         *raw.microdata_values.get("headline", ())[:1],
     ]
-    metadata.title = titles.choose_title(stated_titles, raw.h1_texts, raw.title_element_text, site_names)
+    metadata.title = titles.choose_title(
+        stated_titles,
+        raw.h1_texts,
+        raw.title_element_text,
+        site_names,
+        heading_parts=raw.h1_parts,
+        subheadings=raw.subheadings,
+    )
     metadata.all_titles = tuple(
         {
             text
@@ -120,11 +134,13 @@ def read_metadata(
             if text
         }
     )
-    byline_texts = _byline_texts(article, raw)
+    byline_texts = _byline_texts(article, raw, site_names)
     metadata.authors = bylines.author_names(byline_texts, site_names)
+    metadata.byline_authors = bylines.author_names(byline_texts[2:], site_names)
+    metadata.has_json_ld_person = any(map(is_person_name, bylines.author_names(byline_texts[:1], site_names)))
     metadata.newsroom_signature = () if metadata.authors else bylines.newsroom_signature(byline_texts)
     parse, default_timezone = (
-        partial(dates.parse_date, country=country, latest=latest),
+        partial(dates.parse_date, country=country, latest=latest, url_date=dates.find_url_date(url)),
         timezones.timezone_of_country(country),
     )
     published = [
@@ -132,7 +148,11 @@ def read_metadata(
         *raw.published_times[:4],
         *_creation_date_texts(article, raw),
     ]
-    published_times = list(filter(None, map(parse, published)))
+    published_times = [
+        _with_shown_time(parsed, raw.shown_times.get(text, ""), parse) for text in published if (parsed := parse(text))
+    ]
+    if not published_times:
+        published_times = _byline_times(raw, partial(resolve_numeric_date, country=country, latest=latest))
     metadata.published_at = dates.choose_plausible_time(
         published_times, latest=latest, default_timezone=default_timezone
     )
@@ -235,24 +255,64 @@ def _date_texts(article: JsonLdObject, key: str, raw: RawMetadata, names: Iterab
     return [text for text in texts if text]
 
 
+def _with_shown_time(parsed: ParsedTime, shown: str, parse: Callable[[str], ParsedTime | None]) -> ParsedTime:
+    """Returns the time that a <time> element shows, if its attribute lacks the time zone or the time of day.
+
+    Returns ``parsed``, which the attribute states, if ``shown`` lacks them too or is the text of no such element.
+    """
+    if parsed.has_timezone or not any(character.isdigit() for character in shown):
+        return parsed
+    shown_time = parse(shown) or parse(f"{parsed.time:%Y-%m-%d} {shown}")
+    if shown_time is None or not shown_time.has_time or abs(shown_time.time - parsed.time) > timedelta(days=1.5):
+        return parsed
+    return shown_time if shown_time.has_timezone or not parsed.has_time else parsed
+
+
+def _byline_times(raw: RawMetadata, day_of: NumericDateResolver) -> list[ParsedTime]:
+    """Returns the dates with a time of day in the lines of the first byline."""
+    lines = [line for text in raw.byline_texts[:1] for line in text.split("\n")]
+    times = [first_date_in_line(line, day_of) for line in lines]
+    return [time for time in times if time is not None and time.has_time]
+
+
 def _creation_date_texts(article: JsonLdObject, raw: RawMetadata) -> list[str]:
     """Returns the texts of the property dateCreated in JSON-LD and microdata, in this order."""
     texts = [jsonld.property_text(article.get("dateCreated") or ""), *raw.microdata_values.get("dateCreated", ())]
     return [text for text in texts if text]
 
 
-def _byline_texts(article: JsonLdObject, raw: RawMetadata) -> tuple[list[str], ...]:
+def _byline_texts(article: JsonLdObject, raw: RawMetadata, site_names: Sequence[str]) -> tuple[list[str], ...]:
     """Returns four lists of byline texts: of JSON-LD, <meta>, microdata, and elements with a byline class."""
     json_ld_authors = article.get("author") or article.get("creator") or []
+    json_ld_texts = [
+        jsonld.property_text(author)
+        for author in (json_ld_authors if isinstance(json_ld_authors, list) else [json_ld_authors])
+    ]
+    visible_texts = [*raw.microdata_values.get("author", []), *raw.byline_texts[:2]]
     return (
-        [
-            jsonld.property_text(author)
-            for author in (json_ld_authors if isinstance(json_ld_authors, list) else [json_ld_authors])
-        ],
-        [value for name in _AUTHOR_META_NAMES for value in raw.meta_contents.get(name, ())],
+        json_ld_texts,
+        _confirmed_meta_authors(raw, [*json_ld_texts, *visible_texts], site_names),
         raw.microdata_values.get("author", []),
         raw.byline_texts[:2],
     )
+
+
+def _confirmed_meta_authors(raw: RawMetadata, other_texts: list[str], site_names: Sequence[str]) -> list[str]:
+    """Returns the byline texts of the <meta> elements that name authors.
+
+    Where these elements disagree, some name a publisher or a user of the publishing system: returns the texts of those
+    that share a name with ``other_texts``, else of those that name a person, else all.
+    """
+    texts_by_meta = [raw.meta_contents[name] for name in _AUTHOR_META_NAMES if raw.meta_contents.get(name)]
+    names_by_meta = [set(map(comparison_key, bylines.author_names([texts], site_names))) for texts in texts_by_meta]
+    if len({frozenset(names) for names in names_by_meta if names}) > 1:
+        other_names = set(map(comparison_key, bylines.author_names([other_texts], site_names)))
+        is_confirmed = [bool(names & other_names) for names in names_by_meta]
+        if not any(is_confirmed):
+            is_confirmed = [any(map(is_person_name, bylines.author_names([t], site_names))) for t in texts_by_meta]
+        if any(is_confirmed):
+            texts_by_meta = [texts for texts, kept in zip(texts_by_meta, is_confirmed, strict=True) if kept]
+    return [text for texts in texts_by_meta for text in texts]
 
 
 def _site_names(raw: RawMetadata, items: Iterable[JsonLdObject], url: str, outlet_name: str) -> list[str]:

@@ -18,7 +18,7 @@ class ExtractionOptions:
     article_selector: str | None = None  # CSS selector of the story's container
     remove_selectors: tuple[str, ...] = ()  # CSS selectors of elements that are not part of the story
     language: str | None = None  # ISO 639-1; used before the markup's language, see `language.detect_language`
-    country: str | None = None  # ISO 3166 code; sets the order of day and month, and the default time zone
+    country: str | None = None  # ISO 3166; sets the order of day and month, and the time zone; None: guessed
     listed_at: datetime | None = None  # publication time in the feed that listed the page
     outlet_name: str = ""  # removed from titles and authors
     boilerplate: frozenset[str] = frozenset()  # block and container hashes, see `boilerplate.boilerplate_hashes`
@@ -32,7 +32,7 @@ class ExtractionOptions:
             article_selector=outlet.article,
             remove_selectors=outlet.remove,
             language=outlet.language,
-            country=outlet.country,
+            country=outlet.effective_country,
             listed_at=listed_at,
             outlet_name=outlet.name,
             boilerplate=boilerplate,

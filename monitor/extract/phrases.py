@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from monitor.extract.blocks import alphabetic_length
-from monitor.extract.vocabulary import regex_alternatives
+from monitor.extract.vocabulary import all_entries, regex_alternatives
 
 _RELATED_LABEL_PATTERN = re.compile(rf"\W*(?:{regex_alternatives('related')})", re.IGNORECASE)
 _COMMENTS_HEADING_PATTERN = re.compile(
@@ -33,6 +33,10 @@ _APPEAL_LIKE_STORY_SENTENCE_PATTERN = re.compile(
     r'|["“„«»][^"“”«»]{1,200}(?:[,.!?…]["“”«»]|["“”«»],)',
     re.IGNORECASE,
 )
+_REPLY_LABEL_PATTERN = re.compile(rf"\W*(?:{regex_alternatives('reply_labels')})\W*(?:\d+\W*)?", re.IGNORECASE)
+_FILLER_WORDS = frozenset(all_entries("filler_words"))
+_MIN_FILLER_LETTERS = 40  # a shorter text may be a Latin name or motto
+_LATIN_WORD_PATTERN = re.compile(r"[A-Za-z]+")
 _SENTENCE_END_MARKS = (".", "!", "?", "…", "。", "！", "？", "।", "؟", "۔")
 
 # A picture's credit, recognized by a label that no sentence begins with ("Photo: ...", "(AP Photo/...)").
@@ -52,16 +56,21 @@ _CREDIT_SOURCE_PATTERN = re.compile(
     re.IGNORECASE,
 )
 
+# "By" and a name.
+_BYLINE_START_PATTERN = re.compile(
+    r"\W*(?:by|von|par|por|de|di|da|av|af|door|autor|автор|από|作者|記者|记者|文)[:：]?\s\w+", re.IGNORECASE
+)
 # A label such as "Published", or "by" and a name.
 _DATELINE_START_PATTERN = re.compile(
-    rf"\W*(?:(?:{regex_alternatives('datelines')})\b"
-    r"|(?:by|von|par|por|de|di|da|av|af|door|autor|автор|από|作者|記者|记者|文)[:：]?\s\w+)",
-    re.IGNORECASE,
+    rf"\W*(?:{regex_alternatives('datelines')})\b|{_BYLINE_START_PATTERN.pattern}", re.IGNORECASE
 )
 _DATE_PATTERN = re.compile(
     r"\d{1,4}[./\-年]\s?\d{1,2}[./\-月]\s?\d{1,4}|\b(?:19|20)\d\d\b.*\d{1,2}[:.]\d\d|\d{1,2}[:.]\d\d.*\b(?:19|20)\d\d\b"
     r"|\b\d{1,2}\.? \w{3,12},? (?:19|20)\d\d\b|\b\w{3,12} \d{1,2}(?:st|nd|rd|th)?,? (?:19|20)\d\d\b"
 )
+
+MAX_BYLINE_CHARACTERS = 150
+_TIME_OF_DAY_PATTERN = re.compile(r"(?<!\d)[012]?\d:[0-5]\d(?!\d)")
 
 # The title of a live blog.
 LIVE_TITLE_PATTERN = re.compile(
@@ -83,6 +92,19 @@ def is_related_label(text: str) -> bool:
 def is_comments_heading(text: str) -> bool:
     """Returns True if all of the text is a heading of readers' comments or of the comment form: "12 Comments"."""
     return len(text) < 160 and bool(_COMMENTS_HEADING_PATTERN.fullmatch(text))
+
+
+def is_reply_label(text: str) -> bool:
+    """Returns True if all of the text is the label below a reader's comment that invites an answer: "Reply"."""
+    return len(text) < 24 and _REPLY_LABEL_PATTERN.fullmatch(text) is not None
+
+
+def is_filler(text: str) -> bool:
+    """Returns True if most words of the text are those of the Latin filler that stands in place of paid text."""
+    if len(text) < _MIN_FILLER_LETTERS or not text.isascii():
+        return False
+    words = _LATIN_WORD_PATTERN.findall(text.casefold())
+    return sum(word in _FILLER_WORDS for word in words) > 0.6 * len(words) > 0
 
 
 def is_rights_statement(text: str) -> bool:
@@ -120,6 +142,21 @@ def is_picture_credit(text: str) -> bool:
     return bool(_LABELLED_CREDIT_PATTERN.match(text)) or (
         bool(_CREDIT_SOURCE_PATTERN.match(text)) and not _ends_as_sentence(text)
     )
+
+
+def begins_as_byline(text: str) -> bool:
+    """Returns True if the text is a short line that begins with a word such as "By"."""
+    return len(text) <= MAX_BYLINE_CHARACTERS and _BYLINE_START_PATTERN.match(text) is not None
+
+
+def has_date(text: str) -> bool:
+    """Returns True if the text states a day in figures, or a day and a time."""
+    return _DATE_PATTERN.search(text) is not None
+
+
+def has_date_or_time(text: str) -> bool:
+    """Returns True if the text states a day in figures, or a time of day."""
+    return has_date(text) or _TIME_OF_DAY_PATTERN.search(text) is not None
 
 
 def is_date_or_signature_line(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from trafilatura import bare_extraction
 
 from monitor import dates, timezones
 from monitor.calendar import resolve_numeric_date
+from monitor.countries import guess_country
 from monitor.date_text import ParsedTime, first_date_in_line
 from monitor.decoding import decode_page
 from monitor.extract import (
@@ -28,6 +30,7 @@ from monitor.extract import (
 )
 from monitor.extract.article_pages import find_article_pages
 from monitor.extract.metadata import read_metadata
+from monitor.extract.person_names import is_person_name
 from monitor.extract.text_limits import cut_characters, with_flag
 from monitor.extract.trim import StoryHints
 from monitor.models import Article, NotArticle
@@ -64,6 +67,9 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     root = _parse_html(decode_page(page.body, page.encoding)[:MAX_MARKUP_CHARACTERS])
     if root is None:
         return NotArticle(kind="empty", detail="no markup")
+    declared_language = root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
+    if options.country is None:
+        options = replace(options, country=guess_country(page.url, options.language or declared_language))
     for selector in options.remove_selectors:
         for element in root.cssselect(selector):
             _remove_element(element)
@@ -99,16 +105,14 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     not_article = page_kinds.reject_non_story(page, root, layout, metadata, story_blocks)
     if not_article:
         return page_kinds.with_described_story(not_article, metadata)
-    text_language = language.detect_language(
-        text, hint=options.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
-    )
+    text_language = language.detect_language(text, hint=options.language or declared_language)
     flags = page_kinds.story_flags(layout, metadata, story_blocks)
     pages = find_article_pages(root, page.url)
     return Article(
         title=metadata.title,
         text=text,
         canonical_url=credible_canonical_url(page.url, metadata.declared_urls),
-        authors=metadata.authors or _visible_authors(layout, story_blocks, options) or metadata.newsroom_signature,
+        authors=_choose_authors(layout, story_blocks, metadata, options),
         published_at=_choose_published_at(root, layout, story_blocks, metadata, page=page, options=options),
         modified_at=metadata.modified_at,
         language=text_language,
@@ -233,7 +237,9 @@ def _choose_published_at(
     is_contradicted = stated_at is not None and listed_at is not None and abs(stated_at - listed_at) > 1.5 * ONE_DAY
     if not (is_day_only or is_contradicted):
         return stated_at
-    outlet_day_of = partial(resolve_numeric_date, country=options.country, latest=latest)
+    outlet_day_of = partial(
+        resolve_numeric_date, country=options.country, latest=latest, url_date=dates.find_url_date(page.url)
+    )
     visible_time = (
         visible_metadata.find_visible_published_time(layout.blocks, story_blocks, metadata.all_titles, outlet_day_of)
         if story_blocks
@@ -269,10 +275,24 @@ def _choose_published_at(
     return guessed_at
 
 
+def _choose_authors(
+    layout: Layout, story_blocks: list[Block], metadata: Metadata, options: ExtractionOptions
+) -> tuple[str, ...]:
+    """Returns the authors of the metadata, else of lines beside the story, else the newsroom's name.
+
+    Persons whom the page shows in a byline precede authors that only <meta> elements state: these are often publishers
+    or users of the publishing system.
+    """
+    visible = _visible_authors(layout, story_blocks, options) if not metadata.authors else ()
+    is_doubtful = bool(metadata.authors) and not metadata.has_json_ld_person
+    if is_doubtful and not visible_metadata.shows_author(layout.blocks, metadata.authors):
+        visible = metadata.byline_authors or _visible_authors(layout, story_blocks, options)
+        visible = visible if all(map(is_person_name, visible)) else ()
+    return visible or metadata.authors or metadata.newsroom_signature
+
+
 def _visible_authors(layout: Layout, story_blocks: list[Block], options: ExtractionOptions) -> tuple[str, ...]:
     """Returns the authors named in lines next to the story, see `visible_metadata.find_visible_authors`."""
     if not story_blocks:
         return ()
-    return visible_metadata.find_visible_authors(
-        layout, story_blocks[0].index, story_blocks[-1].index, [options.outlet_name]
-    )
+    return visible_metadata.find_visible_authors(layout, story_blocks, [options.outlet_name])

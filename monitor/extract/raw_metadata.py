@@ -1,5 +1,7 @@
 """Collects the metadata that a page states, as strings of its markup."""
 
+# ruff: noqa: SIM905  lists of words are easier to read in one string
+
 from __future__ import annotations
 
 import re
@@ -11,12 +13,14 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from monitor.extract.blocks import SENTENCE_END, alphabetic_length
+from monitor.extract.phrases import begins_as_byline
 from monitor.extract.regions import CAMEL_CASE_BOUNDARY_PATTERN, Region, regions
+from monitor.extract.titles import HeadingPart
 from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
 from monitor.urls import is_same_site, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lxml.html import HtmlElement
 
@@ -25,16 +29,23 @@ _SPACE_PATTERN = re.compile(r"\s+")
 _UNRELATED_REGIONS = (
     Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.NAV | Region.ASIDE | Region.PROMO | Region.EMBED
 )
+# Regions whose bylines sign a picture.
+_PICTURE_REGIONS = Region.CAPTION | Region.FIGURE
+# Unrelated regions that a class may name of the whole page, such as "with-sidebar": not trusted around the h1.
+_REGIONS_OF_PAGE_CLASSES = Region.RELATED | Region.ASIDE | Region.PROMO | Region.EMBED | _PICTURE_REGIONS
 _find_byline_elements: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # the expression returns elements only
     '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
 )
 _MAX_TIME_ELEMENTS = 50  # <time> elements that are read per page
+_MAX_SUBHEADINGS = 10  # <h2> and <h3> elements that are read per page
 _MAX_TEASER_CHARACTERS = 400  # text of a teaser's box: headline, summary and date
 _MAX_PERSON_NAME_CHARACTERS = 24  # as `alphabetic_length`; a longer link text is a headline
 # In the URL of a page about an author or topic, which is not a story.
 _NON_STORY_PATH_PATTERN = re.compile(
     r"/(?:authors?|people|profiles?|categor(?:y|ies)|tags?|topics?|sections?)/", re.IGNORECASE
 )
+_LINE_TAGS = frozenset("address article br dd div dl dt figure footer h2 h3 h4 h5 h6 header li ol p section ul".split())
+_POPUP_CLASS_PATTERN = re.compile(r"fly-?out|hover-?card|pop-?(?:over|up)\b|tool-?tip|drop-?down|modal", re.IGNORECASE)
 _UPDATE_CLASS_PATTERN = re.compile(r"updat|modif|revis", re.IGNORECASE)
 _PUBLICATION_CLASS_PATTERN = re.compile(r"publi|creat|issued", re.IGNORECASE)
 _FRONT_PAGE_LINK_PATTERN = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
@@ -53,12 +64,19 @@ class RawMetadata:
     meta_contents: dict[str, list[str]] = field(default_factory=dict)  # contents of <meta> elements by lower-case name
     json_ld_scripts: list[str] = field(default_factory=list)  # texts of the JSON-LD scripts
     microdata_values: dict[str, list[str]] = field(default_factory=dict)
+    # For each value of a property in `_SCOPED_PROPERTIES`, the innermost element with itemscope around it, if any; for
+    # an author without one, the element around the byline.
+    microdata_scopes: dict[str, list[HtmlElement | None]] = field(default_factory=dict)
     published_times: list[str] = field(default_factory=list)  # texts of <time> elements that may date the story
+    # The text that a <time> or a date in microdata shows, by the value of its attribute.
+    shown_times: dict[str, str] = field(default_factory=dict)
     update_times: list[str] = field(default_factory=list)  # texts of <time> elements that date an update
     unrelated_times: list[str] = field(default_factory=list)  # texts of <time> that date other stories or events
     time_element_count: int = 0  # number of <time> elements read
     canonical_urls: list[str] = field(default_factory=list)
     h1_texts: list[str] = field(default_factory=list)
+    h1_parts: list[HeadingPart] = field(default_factory=list)  # the elements directly inside each <h1>
+    subheadings: list[str] = field(default_factory=list)  # texts of the first <h2> and <h3>
     byline_texts: list[str] = field(default_factory=list)
     byline_container: HtmlElement | None = None  # an element around the first byline; others must be inside
     front_page_link_texts: list[str] = field(default_factory=list)  # probably the site's name
@@ -68,7 +86,7 @@ class RawMetadata:
 def collect_raw_metadata(root: HtmlElement, url: str) -> RawMetadata:
     """Returns the metadata that the page at ``url`` states, as strings of the markup, in one pass over the elements."""
     raw = RawMetadata()
-    for element in root.iter("a", "meta", "link", "script", "time", "title", "h1"):
+    for element in root.iter("a", "meta", "link", "script", "time", "title", "h1", "h2", "h3"):
         tag = element.tag
         if tag == "a":
             _collect_front_page_link(element, url, raw)
@@ -82,10 +100,14 @@ def collect_raw_metadata(root: HtmlElement, url: str) -> RawMetadata:
             _collect_time_element(element, url, raw)
         elif tag == "title":
             _collect_title_element(element, raw)
-        else:
+        elif tag == "h1":
             _collect_h1_text(element, raw)
+        elif len(raw.subheadings) < _MAX_SUBHEADINGS:
+            raw.subheadings.append(_element_text(element)[:500])
     for element in _find_byline_elements(root)[:300]:
         _collect_microdata_or_byline(element, raw)
+    for name, scopes in raw.microdata_scopes.items():
+        raw.microdata_values[name] = _values_of_main_scope(raw.microdata_values[name], scopes)
     return raw
 
 
@@ -97,11 +119,38 @@ def _collect_meta_element(element: HtmlElement, raw: RawMetadata) -> None:
     for key in ("property", "name", "itemprop", "http-equiv"):
         name = element.get(key)
         if name:
-            is_microdata = key == "itemprop"
-            values_by_name = raw.microdata_values if is_microdata else raw.meta_contents
-            values = values_by_name.setdefault(name if is_microdata else name.lower(), [])
+            if key == "itemprop":
+                _add_microdata_value(element, name, content[:5000], raw)
+                continue
+            values = raw.meta_contents.setdefault(name.lower(), [])
             if len(values) < 50:
                 values.append(content[:5000])
+
+
+def _add_microdata_value(element: HtmlElement, name: str, value: str, raw: RawMetadata) -> None:
+    """Adds a microdata property to ``raw``, at most 50 values a name, unless it describes a picture or a comment."""
+    values = raw.microdata_values.setdefault(name, [])
+    if len(values) >= 50:
+        return
+    if name in _SCOPED_PROPERTIES:
+        scope = next((outer for outer in element.iterancestors() if "itemscope" in outer.attrib), None)
+        if scope is None and name == "author":
+            scope = _byline_container(list(islice(element.iterancestors(), 3)))
+        if scope is not None and _UNRELATED_ITEM_TYPE_PATTERN.search(scope.get("itemtype", "")):
+            return
+        raw.microdata_scopes.setdefault(name, []).append(scope)
+    values.append(value)
+
+
+def _values_of_main_scope(values: list[str], scopes: list[HtmlElement | None]) -> list[str]:
+    """Returns the values of the page's article: those whose scope contains an h1, else those of the first scope.
+
+    Other scopes are those of teasers.
+    """
+    if len({id(scope) for scope in scopes}) <= 1:
+        return values
+    main = [scope for scope in scopes if scope is not None and next(scope.iter("h1"), None) is not None] or scopes[:1]
+    return [value for value, scope in zip(values, scopes, strict=True) if any(scope is kept for kept in main)]
 
 
 def _collect_canonical_url(link: HtmlElement, raw: RawMetadata) -> None:
@@ -129,6 +178,19 @@ def _collect_h1_text(h1: HtmlElement, raw: RawMetadata) -> None:
         heading = _element_text(h1)[:500]
         if heading:
             raw.h1_texts.append(heading)
+            raw.h1_parts += [part for part in _heading_parts(h1) if part.text != heading]
+
+
+def _heading_parts(h1: HtmlElement) -> Iterator[HeadingPart]:
+    """Yields the texts of the first five elements directly inside an <h1> and the texts between them."""
+    for element in islice(h1, 5):
+        text = _element_text(element)[:500] if isinstance(element.tag, str) else ""
+        if text:
+            is_kicker = bool(regions("span", element.get("class", ""), "") & Region.META)
+            yield HeadingPart(text, is_element=True, is_kicker=is_kicker)
+    for text in (h1.text, *(element.tail for element in islice(h1, 5))):
+        if text and not text.isspace():
+            yield HeadingPart(_SPACE_PATTERN.sub(" ", text).strip()[:500], is_element=False, is_kicker=False)
 
 
 def _collect_front_page_link(link: HtmlElement, url: str, raw: RawMetadata) -> None:
@@ -146,8 +208,13 @@ def _collect_time_element(element: HtmlElement, url: str, raw: RawMetadata) -> N
     if not stated or raw.time_element_count >= _MAX_TIME_ELEMENTS:
         return
     raw.time_element_count += 1
-    if not (_is_in_unrelated_region(element) or _is_in_sentence(element) or _is_in_teaser(element, url)):
-        (raw.update_times if _is_update_time(element) else raw.published_times).append(stated)
+    is_unrelated = _is_in_region(element, _UNRELATED_REGIONS) and not _is_beside_h1(element)
+    if not (is_unrelated or _is_in_sentence(element) or _is_in_teaser(element, url)):
+        if _is_update_time(element):
+            raw.update_times.append(stated)
+        else:
+            raw.published_times.append(stated)
+            raw.shown_times[stated] = f"{_element_text(element)} {(element.tail or '')[:20]}".strip()[:80]
     else:
         raw.unrelated_times.append(stated)
 
@@ -219,16 +286,26 @@ def _is_update_time(element: HtmlElement) -> bool:
     return UPDATE_LABEL_PATTERN.match(label) is not None
 
 
-def _is_in_unrelated_region(element: HtmlElement) -> bool:
-    """Returns True if one of the six innermost elements around the element is marked as one of `_UNRELATED_REGIONS`."""
-    enclosing_regions, outer = 0, element.getparent()
-    for _ in range(6):
-        if outer is None or not isinstance(outer.tag, str):
-            break
+def _is_in_region(element: HtmlElement, unrelated_regions: int) -> bool:
+    """Returns True if one of the six innermost elements around the element is marked as one of ``unrelated_regions``.
+
+    The class of an element that contains an h1 names the page rather than a place of it: only menus and footers count.
+    """
+    for outer in islice(element.iterancestors(), 6):
         class_and_id = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
-        enclosing_regions |= regions(outer.tag, class_and_id, outer.get("itemprop") or "")
-        outer = outer.getparent()
-    return bool(enclosing_regions & _UNRELATED_REGIONS)
+        outer_regions = regions(outer.tag, class_and_id, outer.get("itemprop") or "") & unrelated_regions
+        if outer_regions & ~_REGIONS_OF_PAGE_CLASSES or (outer_regions and next(outer.iter("h1"), None) is None):
+            return True
+    return False
+
+
+def _is_beside_h1(element: HtmlElement) -> bool:
+    """Returns True if the element, or one of the two innermost around it, is directly before or after an h1."""
+    for outer in (element, *islice(element.iterancestors(), 2)):
+        neighbours = (outer.getprevious(), outer.getnext())
+        if any(neighbour is not None and neighbour.tag == "h1" for neighbour in neighbours):
+            return True
+    return False
 
 
 def _collect_microdata_or_byline(element: HtmlElement, raw: RawMetadata) -> None:
@@ -238,27 +315,53 @@ def _collect_microdata_or_byline(element: HtmlElement, raw: RawMetadata) -> None
         return
     if name in {"datePublished", "dateModified", "dateCreated"}:
         value = element.get("content") or element.get("datetime") or _element_text(element)
-        raw.microdata_values.setdefault(name, []).append(value[:100])
+        _add_microdata_value(element, name, value[:100], raw)
+        raw.shown_times.setdefault(value[:100], _element_text(element)[:80])
     elif name == "author":
         author_names = element.xpath('.//*[@itemprop="name"]')
         value = " ; ".join(
             filter(None, ((n.get("content") or _element_text(n)) for n in author_names))
         ) or _element_text(element)
-        raw.microdata_values.setdefault(name, []).append(value[:300])
+        _add_microdata_value(element, name, value[:300], raw)
     elif name in {"headline", "articleSection"}:
         raw.microdata_values.setdefault(name, []).append((element.get("content") or _element_text(element))[:500])
     elif (element.get("rel") == "author" or _has_byline_class(element)) and len(raw.byline_texts) < 20:
-        text = _element_text(element)
+        text = _byline_lines(_signed_line(element))
+        is_unrelated = (
+            bool(regions("span", element.get("class", ""), "") & Region.CAPTION)
+            or _is_in_region(element, _UNRELATED_REGIONS | _PICTURE_REGIONS)
+            or _is_in_popup(element)
+        )
         has_biography_class = _BIOGRAPHY_CLASS_PATTERN.search(element.get("class", "")) and len(text.split()) > 6
         is_biography = has_biography_class and not _BYLINE_TEXT_PATTERN.match(text)
         ancestors = list(islice(element.iterancestors(), 6))
         # A byline outside of the element around the first one belongs to another story.
         is_near_first = raw.byline_container is None or raw.byline_container in ancestors
-        if 3 <= len(text) <= 150 and not is_biography and is_near_first and not _is_in_unrelated_region(element):
+        if 3 <= len(text) <= 150 and not is_biography and is_near_first and not is_unrelated:
             raw.byline_texts.append(text)
-            raw.byline_container = raw.byline_container if raw.byline_container is not None else ancestors[:3][-1]
+            raw.byline_container = (
+                raw.byline_container if raw.byline_container is not None else _byline_container(ancestors)
+            )
 
 
+def _signed_line(element: HtmlElement) -> HtmlElement:
+    """Returns the element around a byline if it is a short line that begins with "By", else the byline itself.
+
+    Of several authors, only the last may have a page of its own: "By Anna, Bert and <a rel=author>Carla</a>".
+    """
+    line = element.getparent() if element.tag in {"a", "span"} else None
+    text = _element_text(line) if line is not None and line.tag in {"p", "span", "div"} else ""
+    return line if line is not None and len(text) <= 150 and begins_as_byline(text) else element
+
+
+def _byline_container(ancestors: list[HtmlElement]) -> HtmlElement:
+    """Returns the third of the elements around a byline, innermost first, or an <article> further inside."""
+    return next((outer for outer in ancestors[:3] if outer.tag == "article"), ancestors[:3][-1])
+
+
+# Microdata properties that teasers have too: each value belongs to an item, see `_values_of_main_scope`.
+_SCOPED_PROPERTIES = frozenset({"author", "datePublished", "dateModified", "dateCreated"})
+_UNRELATED_ITEM_TYPE_PATTERN = re.compile(r"/(?:\w*(?:Image|Video|Audio|Media)Object|\w*Comments?|Answer)$")
 # Microdata properties that readers' comments may have too.
 _PROPERTIES_SHARED_WITH_COMMENTS = frozenset({"author", "datePublished", "dateModified", "dateCreated"})
 
@@ -277,6 +380,33 @@ def _is_in_comment(element: HtmlElement) -> bool:
 def _has_byline_class(element: HtmlElement) -> bool:
     """Returns True if a class of the element is that of a byline or author's name."""
     return bool(_BYLINE_CLASS_PATTERN.search(CAMEL_CASE_BOUNDARY_PATTERN.sub("-", element.get("class", ""))))
+
+
+def _is_in_popup(element: HtmlElement) -> bool:
+    """Returns True if the element is or stands in a box that opens over the page, such as a card about the author."""
+    return any(
+        _POPUP_CLASS_PATTERN.search(outer.get("class", "")) and next(outer.iter("h1"), None) is None
+        for outer in (element, *islice(element.iterancestors(), 3))
+    )
+
+
+def _byline_lines(element: HtmlElement) -> str:
+    """Returns the text inside a byline, each block element on a line of its own, without scripts and popups."""
+    pieces: list[str] = []
+    walker = etree.iterwalk(element, events=("start", "end", "comment"))
+    for event, inner in walker:
+        is_line = inner.tag in _LINE_TAGS
+        if event == "start":
+            if inner.tag in {"script", "style"} or (
+                inner is not element and _POPUP_CLASS_PATTERN.search(inner.get("class", ""))
+            ):
+                walker.skip_subtree()
+                continue
+            pieces += ["\x00" if is_line else " ", inner.text or ""]
+        else:
+            pieces += ["\x00" if is_line else " ", (inner.tail or "") if inner is not element else ""]
+    lines = (_SPACE_PATTERN.sub(" ", line).strip() for line in "".join(pieces).split("\x00"))
+    return "\n".join(filter(None, lines))
 
 
 # Returns the texts inside an element that are not in scripts or styles.

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from monitor.extract.blocks import Block, Layout
 
 
+# Characters of running text before a heading, or another line, of comments or rights that ends the story.
+MIN_TEXT_BEFORE_HEADING, MIN_TEXT_BEFORE_LINE = 120, 300
+
+
 @dataclass(frozen=True, slots=True)
 class StoryHints:
     """Metadata of a page that helps to find its text; every text is its `comparison_key`."""
@@ -209,7 +213,7 @@ def _cut_after_story(layout: Layout, kept: list[Block]) -> list[Block]:
     for index, block in enumerate(kept):
         if (
             begun
-            and before > 300
+            and before > (MIN_TEXT_BEFORE_HEADING if block.tag in SUBHEADING_TAGS else MIN_TEXT_BEFORE_LINE)
             and (phrases.is_comments_heading(block.text) or phrases.is_rights_statement(block.text))
             and not _is_story_continued(layout, kept[:index], kept[index + 1 :])
         ):

@@ -34,7 +34,7 @@ def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Articl
         fetched_at=page.fetched_at,
         updated_at=page.fetched_at,
         language=article.language or entry.candidate.language or outlet.language,
-        country=outlet.country,
+        country=outlet.effective_country,
         section=article.section,
         tags=article.tags,
         image=article.image,

@@ -188,3 +188,12 @@ def test_explain_of_a_stored_url_tells_what_matched_and_was_mailed(command: Call
     data = json.loads(command("explain", url, "--json"))
     assert (data["listed"]["disposition"], data["story"]["topics"]) == ("stored", ["banks"])
     assert [notification["alert"] for notification in data["notifications"] if notification["sent_at"]] == ["bank"]
+
+
+def test_outlets_shows_a_country_and_whether_it_is_guessed(command: Callable[..., str], tmp_path: Path) -> None:
+    added = '  - {name: Fjord, url: "https://fjord.no/"}\n  - {name: Lake, url: "https://lake.at/", country: DE}\n'
+    (tmp_path / "monitor.yaml").write_text(CONFIG + added, encoding="utf-8")
+    countries = [json.loads(line)["country"] for line in command("outlets", "--json").splitlines()]
+    assert countries == [None, None, "NO", "DE"]
+    assert "NO (by its domain or language" in command("outlets", "Fjord")
+    assert "by its domain" not in command("outlets", "Lake")

@@ -17,6 +17,7 @@ from monitor.models import Article, Page, now
 
 TEXT = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
 LATEST = datetime(2030, 1, 1, tzinfo=UTC)
+LISTED_AT = datetime(2026, 1, 6, 9, 42, 17, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -299,9 +300,101 @@ def test_line_of_an_update_is_used_only_without_another(word: str) -> None:
     assert _published_by_line(f"{updated}BODY") == datetime(2026, 1, 6, 10, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("line", ["1405/09/03 - 10:15", "115/11/24", "۱۴۰۵/۰۹/۰۳", "1447-06-03"])
-def test_date_of_another_calendar_is_ignored(line: str) -> None:
+@pytest.mark.parametrize("line", ["1447-06-03", "1405/13/03", "115/02/31", "192.115.11.24", "32/01/2569"])
+def test_date_of_an_unknown_calendar_or_none_is_ignored(line: str) -> None:
     assert _published_by_line(f"<div>{line}</div>BODY") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "published_at"),
+    [
+        ("1404/10/16 - 10:15", "2026-01-06T10:15"),
+        ("۱۴۰۴/۱۰/۱۶", "2026-01-06T00:00"),
+        ("سه‌شنبه ۱۶ دی ۱۴۰۴", "2026-01-06T00:00"),
+        ("16 دي ماه 1404", "2026-01-06T00:00"),
+        ("29 اسفند 1403", "2025-03-19T00:00"),
+        ("30 اسفند 1403", "2025-03-20T00:00"),
+        ("1 فروردین 1404", "2025-03-21T00:00"),
+        ("115/01/06 10:15", "2026-01-06T10:15"),
+        ("中華民國115年1月6日", "2026-01-06T00:00"),
+        ("6 ม.ค. 2569 10:15 น.", "2026-01-06T10:15"),
+        ("6 มกราคม 69", "2026-01-06T00:00"),
+        ("06/01/2569", "2026-01-06T00:00"),
+        ("6 كانون الثاني / يناير 2026 10:15 مساءً", "2026-01-06T22:15"),
+        ("6 كانون الثاني 2026 10:15 صباحا", "2026-01-06T10:15"),
+        ("6 حزيران (يونيو) 2026", "2026-06-06T00:00"),
+    ],
+)
+def test_date_of_another_calendar_is_converted(line: str, published_at: str) -> None:
+    time = _published_by_line(f"<div>{line}</div>BODY")
+    assert time is not None
+    assert time.isoformat(timespec="minutes").startswith(published_at)
+
+
+@pytest.mark.parametrize("text", ["1404-10-16T10:15:00+03:30", "2569-01-06T10:15:00+03:30"])
+def test_an_attribute_may_be_in_another_calendar(text: str) -> None:
+    assert _chosen_time(text) == "2026-01-06T06:45+00:00"
+
+
+@pytest.mark.parametrize(
+    ("url", "published_at"),
+    [
+        ("https://tech.example/2025/05/06/putin", "2025-05-06"),
+        ("https://tech.example/n/2025-6-5-putin.html", "2025-06-05"),
+        ("https://tech.example/20250506/putin", "2025-05-06"),
+        ("https://tech.example/2025/05/07/putin", "2025-06-05"),
+        ("https://tech.example/2025/05/putin", "2025-05-06"),
+        ("https://tech.example/2025/may/06/putin", "2025-05-06"),
+        ("https://tech.example/2025/99/putin", "2025-06-05"),
+        ("https://tech.example/putin", "2025-06-05"),
+    ],
+)
+def test_the_url_decides_which_number_is_the_month(url: str, published_at: str) -> None:
+    for head, line in (("<meta name='dc.date.issued' content='5/6/2025'>", ""), ("", "<div>5/6/2025</div>")):
+        time = _published_at(head, line, url=url)
+        assert time is not None
+        assert f"{time:%Y-%m-%d}" == published_at
+
+
+@pytest.mark.parametrize(
+    ("element", "published_at"),
+    [
+        ("<time datetime='2026-01-06T15:33:00'>January 6, 2026 3:33 PM ET</time>", "2026-01-06T20:33"),
+        ("<time datetime='2026-01-06T15:33:00'>3:33 p.m. EST</time>", "2026-01-06T20:33"),
+        ("<time datetime='2026-01-06'>3:33 p.m. EST, January 6, 2026</time>", "2026-01-06T20:33"),
+        ("<time datetime='2026-01-06'>6 January 2026</time> 15:33 CET", "2026-01-06T14:33"),
+        ("<time datetime='2026-01-06T15:33:00Z'>10:33 a.m. EST</time>", "2026-01-06T15:33"),
+        ("<div>15:33 January 6, 2026 EST</div>", "2026-01-06T20:33"),
+        ("<div>3:33 PM, 6 January 2026 (GMT+8)</div>", "2026-01-06T07:33"),
+        ("<div>January 6, 2026 EST 3:33 p.m.</div>", "2026-01-06T20:33"),
+        ("<div>January 6, 2026 at 3:33 p.m. Eastern Time</div>", "2026-01-06T20:33"),
+        ("<div>6 January 2026, 15:33 Moscow time</div>", "2026-01-06T12:33"),
+        ("<div>6 January 2026, 15:33 Central European Time</div>", "2026-01-06T15:33"),
+        ("<div>06.01.2026 -15:33</div>", "2026-01-06T15:33"),
+    ],
+)
+def test_the_zone_of_a_time_is_read_in_its_shown_text(element: str, published_at: str) -> None:
+    time = _published_at(line=element)
+    assert time is not None
+    assert time.isoformat(timespec="minutes").startswith(published_at)
+
+
+@pytest.mark.parametrize("name", ["embed-time", "aside-date", "teaser-stamp"])
+def test_a_time_beside_the_title_is_the_storys_whatever_its_class(name: str) -> None:
+    stamp = f"<div class='{name}'><time datetime='2026-01-06T09:42:00Z'>6 January</time></div>"
+    assert _published_at(line=stamp) == datetime(2026, 1, 6, 9, 42, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "06.01.2026 - 12:42 | Quelle: Fjordbote | Lesezeit: etwa 3 Min.",
+        "Von Ida Voss. Veröffentlicht am 06.01.2026, 12:42 Uhr.",
+        "Published on January 6, 2026 at 12:42 in News. Last comment yesterday.",
+    ],
+)
+def test_a_line_of_several_parts_is_no_sentence(line: str) -> None:
+    assert _published_by_line(f"<div>{line}</div>BODY") == datetime(2026, 1, 6, 12, 42, tzinfo=UTC)
 
 
 def test_timezone_of_the_line_overrides_the_country() -> None:
@@ -314,9 +407,6 @@ def test_time_in_the_line_is_in_the_timezone_of_the_country() -> None:
     assert _published_by_line("<div>6 января 2026, 12:42</div>BODY", country="RU") == datetime(
         2026, 1, 6, 9, 42, tzinfo=UTC
     )
-
-
-LISTED_AT = datetime(2026, 1, 6, 9, 42, 17, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -446,3 +536,52 @@ def test_feed_overrides_a_time_element_that_is_days_away() -> None:
     assert _published_at(line="<time datetime='2026-01-06T08:00Z'></time>", listed_at=LISTED_AT) == datetime(
         2026, 1, 6, 8, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "language", "published_at"),
+    [
+        ("https://fjord.no/putin", "en", "2026-01-06T11:42"),
+        ("https://fjord.example/putin", "ja", "2026-01-06T03:42"),
+        ("https://fjord.example/putin", "en-US", "2026-01-06T12:42"),
+    ],
+)
+def test_time_without_a_country_is_in_that_of_domain_or_language(url: str, language: str, published_at: str) -> None:
+    time = _published_at(line="<div>2026-01-06 12:42</div>", url=url, language=language)
+    assert time is not None
+    assert time.isoformat(timespec="minutes").startswith(published_at)
+    stated = _published_at(line="<div>2026-01-06 12:42</div>", url=url, language=language, country="RU")
+    assert stated == datetime(2026, 1, 6, 9, 42, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "published_at"),
+    [
+        (
+            "<time itemprop='datePublished' datetime='2026-01-06 15:33'>01/06/2026 3:33 PM EST</time>",
+            "2026-01-06T20:33",
+        ),
+        (
+            "<footer><time itemprop='datePublished' datetime='2026-01-06 15:33'>3:33 PM ET</time></footer>",
+            "2026-01-06T20:33",
+        ),
+        ("<div>01/06/2026 03:33 pm ET</div>", "2026-01-06T20:33"),
+        ("<div class='comments-count meta'>By Ida Voss • 1/6/26 3:33pm</div>", "2026-01-06T15:33"),
+    ],
+)
+def test_a_time_in_a_zone_of_the_united_states_has_the_month_first(line: str, published_at: str) -> None:
+    time = _published_at(line=line)
+    assert time is not None
+    assert time.isoformat(timespec="minutes").startswith(published_at)
+
+
+def test_the_date_in_a_byline_far_from_the_text_is_used() -> None:
+    byline = "<div class='byline'>Ida Voss / Herald / Updated: Jan 6, 2026, 15:33 IST</div>"
+    between = "".join(f"<li>Size {n}</li>" for n in range(20))
+    assert _published_at(line=f"{byline}<ul>{between}</ul>") == datetime(2026, 1, 6, 10, 3, tzinfo=UTC)
+
+
+def test_the_date_behind_the_standfirst_is_used() -> None:
+    standfirst = "<h2 class='subtitle'>Instructions name a bank, ministries and a date, but no money for the plan.</h2>"
+    line = f"{standfirst}<div class='timestamp'>6 January 2026, 12:42</div>"
+    assert _published_by_line(f"{line}BODY") == datetime(2026, 1, 6, 12, 42, tzinfo=UTC)

@@ -131,3 +131,102 @@ def test_a_title_that_states_only_an_error_is_an_error(title: str) -> None:
 def test_a_wall_in_place_of_a_story_is_rejected(body: str, kind: str) -> None:
     metadata = "" if kind == "login" else HEADLINE
     assert kind_or_text(body, metadata, title="Hackers halt Sberbank") == kind
+
+
+SUMMARIES = "".join(
+    f"<div><p>In town number {n} the council met on Monday, and agreed to ask the region for the money it lacks.</p></div>"
+    for n in range(9)
+)
+LINKS = "".join(f"<a href='/2026/{n}.html'><h3>Town number {n} asks the region for money</h3></a>" for n in range(12))
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["<meta property='og:type' content='website'>", json_ld("WebSite", name="Daily Herald"), ""],
+)
+@pytest.mark.parametrize(
+    "url", ["https://tech.example", "https://www.tech.example/index.html", "https://tech.example/en/"]
+)
+def test_a_front_page_with_summaries_is_an_index(head: str, url: str) -> None:
+    assert kind_or_text(LINKS + SUMMARIES, head, title="Daily Herald - all of today", url=url) == "index"
+
+
+@pytest.mark.parametrize(
+    "head", ["<meta property='og:type' content='article'>", json_ld(headline="Town asks for money"), ""]
+)
+def test_a_story_at_the_address_of_a_front_page_is_a_story(head: str) -> None:
+    body = f"<h1>Town asks for money</h1>{SUMMARIES}{LINKS}"
+    assert "In town number 3" in kind_or_text(body, head, title="Town asks for money", url="https://tech.example/")
+
+
+def test_a_page_titled_with_the_sites_name_is_a_landing_page() -> None:
+    head = "<meta property='og:site_name' content='Fjord Institute'>"
+    assert kind_or_text(SUMMARIES, head, title="Fjord Institute", url="https://tech.example/about/us") == "index"
+    dated = head + "<meta property='article:published_time' content='2026-11-20T10:00:00Z'>"
+    assert "In town number 3" in kind_or_text(SUMMARIES, dated, title="Fjord Institute")
+
+
+def test_a_section_that_describes_itself_as_a_site_is_an_index() -> None:
+    head = "<meta property='og:type' content='website'>"
+    assert kind_or_text(LINKS + SUMMARIES, head, title="All of our news", url="https://tech.example/world") == "index"
+    assert "In town number 3" in kind_or_text(f"<h1>Ten councils</h1>{SUMMARIES}{LINKS}", head, title="Ten councils")
+
+
+TIMES = "".join(
+    f"<li><i>(2026-11-{n + 10} 09:3{n % 10})</i> [towns, money, councils, the region] <a href='/n{n}'>Town number {n} asks for money</a></li>"
+    for n in range(15)
+)
+
+
+def test_a_list_of_times_and_headlines_is_an_index() -> None:
+    assert kind_or_text(f"<ul>{TIMES}</ul>", title="Rolling news", url="https://tech.example/rolling") == "index"
+    article = "<meta property='og:type' content='article'>"
+    assert "[towns, money" in kind_or_text(f"<h1>Chronicle</h1><ul>{TIMES}</ul>", article, title="Chronicle")
+
+
+def test_a_page_interspersed_with_buttons_is_a_landing_page() -> None:
+    texts = SUMMARIES.replace("</p>", "</p><a href='/x'>Learn more</a>")
+    head = "<meta property='og:type' content='website'>"
+    assert kind_or_text(f"<h1>Money for towns</h1>{texts}", head, title="Money for towns") == "index"
+    assert "In town number 3" in kind_or_text(
+        f"<h1>Money for towns</h1><p>4 May 2026</p>{texts}", head, title="Money for towns"
+    )
+    assert "In town number 3" in kind_or_text(f"<h1>Money for towns</h1>{texts}", title="Money for towns")
+
+
+def test_a_lead_story_that_is_a_link_leaves_the_page_an_index() -> None:
+    lead = f"<h1><a href='/2026/lead.html'>Towns ask the region for money</a></h1>{SUMMARIES}"
+    assert kind_or_text(lead + LINKS, title="Daily Herald: all of today", url="https://tech.example/") == "index"
+
+
+@pytest.mark.parametrize("date", ["<p>4 May 2026, 10:00</p>", "<time datetime='2026-05-04T10:00Z'>4 May</time>", ""])
+def test_a_brief_is_dated_by_metadata_by_a_line_or_by_the_url(date: str) -> None:
+    brief = "<h1>Towns ask the region for money</h1><p>Nine towns of the coast asked the region for the money they lack.</p>"
+    url = "https://tech.example/2026/a" if date else "https://tech.example/archives/2026/05/a"
+    text = kind_or_text(f"<article>{brief}{date}</article>{LINKS * 2}", title="Towns ask the region for money", url=url)
+    assert "Nine towns" in text
+
+
+BRIEF_TITLE = "市役所で個人情報の入った鞄を紛失"
+BRIEF = f"<h1>{BRIEF_TITLE}</h1><p>市は月曜、職員が個人情報の入った鞄を紛失したと発表した。悪用は確認されていない。</p>"
+
+
+def test_a_dated_brief_above_many_headlines_is_a_story() -> None:
+    time, others = "<time datetime='2026-11-20T10:00:00+09:00'>11月20日</time>", LINKS + LINKS.replace("2026", "2025")
+    assert "悪用は確認" in kind_or_text(f"<article>{BRIEF}{time}</article>{others}", title=BRIEF_TITLE)
+    assert kind_or_text(f"{others}{time}{BRIEF.replace('鞄を紛失した', '')}", title="市の広報") == "index"
+
+
+DISCLAIMER = "<p>We collect information about the pages that you read, and make advertising more relevant to you. See our privacy policy.</p>"
+
+
+def test_a_page_whose_only_text_is_a_disclaimer_of_the_site_is_no_story() -> None:
+    head = "<meta property='og:type' content='article'>"
+    title = "Choir sings for the ferry's last trip"
+    assert kind_or_text(f"<h1>{title}</h1><div id='player'></div>{DISCLAIMER}", head, title=title) == "empty"
+    unknown = DISCLAIMER.replace("See our privacy policy.", "Ask us what we keep.").replace(
+        "collect information", "write down"
+    )
+    assert kind_or_text(f"<h1>{title}</h1><div>{LINKS}</div>{unknown}", head, title=title) == "empty"
+    about = "<p>The choir's new privacy policy lets singers of the ferry's last trip decide what is kept of their voices.</p>"
+    assert "singers" in kind_or_text(f"<h1>{title}</h1>{about}", head, title=title)
