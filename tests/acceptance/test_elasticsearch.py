@@ -126,8 +126,8 @@ def test_the_model_story_is_found_by_search_and_by_kibanas_query(
         assert set(story["alerts"]) == {"sberbank", "brics-ai"}
         assert [hit["id"] for hit in monitor("search", "BRICS AI", "--json").objects] == [story["id"]]
         assert monitor("search", '"BRICS AI"', "--json").objects == []
-        mails = [mail for mail in sink.received if model_story().title in mail.text]
-        assert len(mails) == 2
+        (mail,) = [mail for mail in sink.received if model_story().title in mail.text]
+        assert all(name in mail.text for name in ("sberbank", "brics-ai"))
 
     def kibana(text: str, index: str = "stories") -> list[str]:
         """Returns the titles that Kibana's search bar finds, in Lucene syntax."""
