@@ -22,6 +22,7 @@ import enum
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from monitor.models import DIRECTION_MARK_DELETIONS
@@ -97,23 +98,40 @@ class WordForms(NamedTuple):
 class Tokens:
     """An analysed text: its tokens in order, each in three forms.  A position is a token's index, from 0."""
 
-    __slots__ = ("_offsets", "_positions", "_sorted_tokens", "_word_forms", "position_cache", "text")
+    __slots__ = (
+        "_forms_by_word",
+        "_offsets",
+        "_positions",
+        "_positions_by_word",
+        "_sorted_tokens",
+        "_words",
+        "position_cache",
+        "text",
+    )
 
     def __init__(self, text: str, language: str | None = None) -> None:
         self.text = text
         language = language if language in _word_forms_by_language else None
         cached = _word_forms_by_language[language]
-        self._word_forms = [cached.get(surface) or word_forms(surface, language) for surface in words_of(text)]
+        self._words = words_of(text)
+        positions: dict[str, list[int]] = {}
+        for position, word in enumerate(self._words):
+            if word in positions:
+                positions[word].append(position)
+            else:
+                positions[word] = [position]
+        self._positions_by_word = positions
+        self._forms_by_word = {word: cached.get(word) or word_forms(word, language) for word in positions}
         self._positions: list[dict[str, list[int]] | None] = [None, None, None]
         self._sorted_tokens: dict[Form, list[str]] = {}
         self._offsets: list[tuple[int, int]] | None = None
         self.position_cache: dict[TokenMatcher, list[int]] = {}  # for tokens that several values satisfy
 
     def __len__(self) -> int:
-        return len(self._word_forms)
+        return len(self._words)
 
     def __getitem__(self, position: int) -> WordForms:
-        return self._word_forms[position]
+        return self._forms_by_word[self._words[position]]
 
     def positions(self, form: Form) -> dict[str, list[int]]:
         """Maps each distinct token, in the given form, to its positions in ascending order."""
@@ -124,12 +142,18 @@ class Tokens:
         positions = self._positions[form_index]
         if positions is None:
             positions = {}
-            for position, word in enumerate(self._word_forms):
-                token = word[form_index]
-                if token in positions:
-                    positions[token].append(position)
+            of_several_words: dict[str, list[list[int]]] = {}
+            forms = self._forms_by_word
+            for word, found in self._positions_by_word.items():
+                token = forms[word][form_index]
+                if token in of_several_words:
+                    of_several_words[token].append(found)
+                elif token in positions:
+                    of_several_words[token] = [positions[token], found]
                 else:
-                    positions[token] = [position]
+                    positions[token] = found
+            for token, lists in of_several_words.items():
+                positions[token] = sorted(chain.from_iterable(lists))
             self._positions[form_index] = positions  # assigned only when complete, because other threads read it
         return positions
 
