@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ALIAS_ATTEMPTS, ALIAS_PAUSE_SECONDS = 10, 0.2  # after an error that another process's completion may have caused
 POINT_IN_TIME_KEEP_ALIVE = "5m"  # how long a copy's point in time stays open after each response
 
 #: Converts the id and body of a document of an older mapping to the next or current mapping.
@@ -278,13 +280,27 @@ def migrate_kind(cluster: Cluster, kind: str, old_version: int, transform: Write
                 ]
             )
     except (StoreRefused, StoreUnavailable) as error:
-        if stored_mapping_versions(cluster).get(kind) == schema.MAPPING_VERSIONS[kind]:
-            return cluster.count_documents(kind, {"match_all": {}})  # another process has completed the migration
+        if _is_completed_by_another_process(cluster, kind, is_under_way=isinstance(error, StoreUnavailable)):
+            return cluster.count_documents(kind, {"match_all": {}})
         if isinstance(error, StoreRefused):
             _undo_migration(cluster, kind, old_version)
         raise
     log.info("%s holds %d documents; %s is deleted", new, count, old)
     return count
+
+
+def _is_completed_by_another_process(cluster: Cluster, kind: str, *, is_under_way: bool) -> bool:
+    """Returns True if a kind's alias has the current mapping; with ``is_under_way`` waits for it a moment.
+
+    A node closes the old index before it shows the new alias: until then, a search in the old index fails with 503.
+    """
+    attempts = ALIAS_ATTEMPTS if is_under_way else 1
+    for attempt in range(attempts):
+        if attempt:
+            time.sleep(ALIAS_PAUSE_SECONDS)
+        if stored_mapping_versions(cluster).get(kind) == schema.MAPPING_VERSIONS[kind]:
+            return True
+    return False
 
 
 def _undo_migration(cluster: Cluster, kind: str, old_version: int) -> None:
