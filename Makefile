@@ -8,7 +8,7 @@ install: .venv/installed
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
-	$(BIN)/python -m monitor.query.dictionaries
+	$(BIN)/python -m monitor.query.prepare_dictionaries
 	touch $@
 
 demo: install

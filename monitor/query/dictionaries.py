@@ -120,8 +120,8 @@ def _path(language: str) -> Path:
 
 
 def _convert_in_child(language: str) -> None:
-    child = subprocess.run(  # noqa: S603  runs this module
-        [sys.executable, "-m", "monitor.query.dictionaries", str(directory()), language],
+    child = subprocess.run(  # noqa: S603  runs a module of the program
+        [sys.executable, "-m", "monitor.query.prepare_dictionaries", str(directory()), language],
         capture_output=True,
         check=False,
         text=True,
@@ -134,29 +134,16 @@ def _convert_in_child(language: str) -> None:
         )
 
 
-def _write_trie(folder: Path, language: str) -> None:
+def write_trie(folder: Path, language: str) -> None:
     """Writes a dictionary under a temporary name and renames it, so that no process maps an incomplete file."""
     trie = TrieDictionaryFactory(use_disk_cache=False)._build_trie(language)  # noqa: SLF001  the public method keeps a second copy
     with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{language}-", delete=False) as file:
         try:
             trie.write(file)
             file.flush()
+            os.fchmod(file.fileno(), 0o644)  # an image is built by root and used by others
             os.fsync(file.fileno())
             Path(file.name).rename(folder / f"{language}.trie")
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
-
-
-def main(arguments: list[str]) -> None:
-    """Prepares the dictionaries of all languages; with FOLDER and LANGUAGE, converts one in this process."""
-    if arguments:
-        _write_trie(Path(arguments[0]), arguments[1])
-    else:
-        from monitor.query.scripts import DICTIONARY_LANGUAGES
-
-        convert(DICTIONARY_LANGUAGES)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

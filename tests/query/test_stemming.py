@@ -215,10 +215,11 @@ def test_a_stem_has_no_space(text: str, language: str | None) -> None:
 
 def test_two_processes_convert_a_dictionary_at_once(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    command = [sys.executable, "-m", "monitor.query.dictionaries", str(tmp_path / "folder"), "fa"]
+    command = [sys.executable, "-m", "monitor.query.prepare_dictionaries", str(tmp_path / "folder"), "fa"]
     children = [subprocess.Popen(command) for _ in range(2)]
     assert [child.wait() for child in children] == [0, 0]
-    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["fa.trie"]
+    (path,) = (tmp_path / "folder").iterdir()
+    assert (path.name, path.stat().st_mode & 0o777) == ("fa.trie", 0o644)
 
 
 def test_a_named_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
