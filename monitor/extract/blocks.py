@@ -36,7 +36,7 @@ _INLINE_TAGS = frozenset(
 )
 _EMPTY_TAGS = frozenset({"br", "hr", "img"})
 _COUNTED_TAGS = frozenset({"a", "b", "strong"})  # links and bold text
-_TELLING_ATTRIBUTES = frozenset({"style", "hidden", "aria-hidden", "aria-modal", "itemtype"})  # hide or mark regions
+_HIDING_ATTRIBUTES = frozenset({"style", "hidden", "aria-hidden"})
 _MAX_HIDDEN_INLINE_CHARACTERS = 60  # of hidden words in a sentence, meant for screen readers
 MIN_CAPTION_CHARACTERS = 25  # shorter alt texts and blocks are not compared as captions
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -383,13 +383,8 @@ def _names_and_regions(element: HtmlElement, tag: str) -> tuple[str, int]:
             role = role or "dialog"
         elif name == "itemtype" and value.endswith(("/Comment", "/UserComments")):
             role = "comment"
-        elif name in _TELLING_ATTRIBUTES:
-            if name == "aria-modal":
-                role = role or ("dialog" if value == "true" else "")
-            elif name == "itemtype":
-                role = "comment" if value.endswith(("/Comment", "/UserComments")) else role
-            elif _hides(name, value):
-                is_hidden = True
+        elif name in _HIDING_ATTRIBUTES and _hides(name, value):
+            is_hidden = True
     own_regions = regions(tag, class_and_id, role) if class_and_id or role else TAG_REGIONS.get(tag, 0)
     if tag == "dialog" and "open" not in element.attrib:
         is_hidden = True
@@ -397,7 +392,7 @@ def _names_and_regions(element: HtmlElement, tag: str) -> tuple[str, int]:
 
 
 def _hides(name: str, value: str) -> bool:
-    """Returns True if an attribute (style, hidden or aria-hidden) hides its element."""
+    """Returns True if an attribute, one of `_HIDING_ATTRIBUTES`, hides its element."""
     if name == "style":
         return _HIDDEN_STYLE.search(value) is not None
     return name == "hidden" or value == "true"
