@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.itertools_compat import batched
 from monitor.models import Hit, Notification
-from monitor.notify.delivery_times import next_delivery_time, parse_schedule
+from monitor.notify.delivery_times import next_digest_time
 from monitor.query import parse
 from monitor.query.fragments import PACKS_ONLY
 from monitor.query.matcher import AnalysedStory
@@ -51,10 +51,8 @@ def find_backfill(
     """
     rule = parse(alert.rule_query, positive=True, fragments=fragments)
     stories = [story for story in store.scan(rule, now=now, since=since) if not _is_reported(store, alert, story)]
-    is_instant = parse_schedule(alert.deliver).frequency == "instant"
-    due_at = next_delivery_time(alert.rest if is_instant else alert.deliver, alert.timezone, now)
     node = parse(alert.query, positive=True, fragments=fragments)
-    return Backfill(alert=alert, node=node, stories=tuple(stories), due_at=due_at)
+    return Backfill(alert=alert, node=node, stories=tuple(stories), due_at=next_digest_time(alert, now))
 
 
 def queue_backfill(store: Store, backfill: Backfill, *, now: datetime) -> None:

@@ -11,7 +11,13 @@ from monitor.cli.context import relative_time, short_duration
 from monitor.delivery_text import describe_target, has_only_mail
 from monitor.models import Hit, Notification, rfc3339
 from monitor.notify.alert_delays import AlertDelays
-from monitor.notify.delivery_times import is_in_rest, local_time_text, next_delivery_time, parse_schedule
+from monitor.notify.delivery_times import (
+    is_in_rest,
+    is_instant,
+    local_time_text,
+    next_digest_time,
+    parse_schedule,
+)
 from monitor.notify.quiet_hours import end_of_quiet_hours
 from monitor.plural import plural
 
@@ -68,8 +74,7 @@ class AlertStatus:
     @property
     def next_digest_at(self) -> datetime:
         """The next time of its digest; of an instant alert, of its ``rest``."""
-        is_instant = parse_schedule(self.alert.deliver).frequency == "instant"
-        return next_delivery_time(self.alert.rest if is_instant else self.alert.deliver, self.alert.timezone, self.at)
+        return next_digest_time(self.alert, self.at)
 
     @property
     def deliver_text(self) -> str:
@@ -101,7 +106,7 @@ class AlertStatus:
             return f"{notification.error} ({attempts})"
         if due_at <= self.at:
             return "due now"
-        if parse_schedule(alert.deliver).frequency != "instant" or is_in_rest(alert, notification):
+        if not is_instant(alert) or is_in_rest(alert, notification):
             return f"for the digest of {due_text}"
         if alert.quiet_hours and end_of_quiet_hours(alert.quiet_hours, alert.timezone, self.at):
             return f"quiet hours until {due_text}"
@@ -172,11 +177,14 @@ def detail_lines(status: AlertStatus) -> list[tuple[str, str]]:
 
 
 def _schedule_text(alert: Alert) -> str:
-    is_instant = parse_schedule(alert.deliver).frequency == "instant"
     parts = [
         alert.deliver,
-        *([f"the rest {alert.rest}"] if is_instant else ()),
-        *([f"at most {plural(alert.max_per_hour, 'mail')} an hour"] if alert.max_per_hour and is_instant else ()),
+        *([f"the rest {alert.rest}"] if is_instant(alert) else ()),
+        *(
+            [f"at most {plural(alert.max_per_hour, 'mail')} an hour"]
+            if alert.max_per_hour and is_instant(alert)
+            else ()
+        ),
         *([f"not {alert.quiet_hours}"] if alert.quiet_hours else ()),
     ]
     return f"{', '.join(parts)} ({alert.timezone})"

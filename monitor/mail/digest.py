@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.mail.entries import MailEntry, mail_entry
 from monitor.mail.events import Event, events_of
 from monitor.mail.mime import one_line
-from monitor.notify.delivery_times import is_in_rest, parse_schedule
+from monitor.notify.delivery_times import is_in_rest, is_instant
 from monitor.notify.empty_digests import is_placeholder
 from monitor.plural import plural
 from monitor.query import parse
@@ -165,9 +165,7 @@ def _max_entries(alert: Alert | None, notifications: Sequence[Notification]) -> 
     """Returns how many events a section shows: all in instant mail and in the mails of ``digest: separate``."""
     if alert is None or alert.digest == "separate":
         return len(notifications)
-    is_digest = parse_schedule(alert.deliver).frequency != "instant" or all(
-        is_in_rest(alert, notification) for notification in notifications
-    )
+    is_digest = not is_instant(alert) or all(is_in_rest(alert, notification) for notification in notifications)
     return alert.max_entries if is_digest else len(notifications)
 
 

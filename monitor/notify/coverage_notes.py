@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from monitor.models import Disposition, from_rfc3339, rfc3339
-from monitor.notify.delivery_times import local_time_text, next_delivery_time, parse_schedule
+from monitor.notify.delivery_times import is_instant, local_time_text, next_delivery_time, parse_schedule
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class CoverageNotes:
     def notes(self, message: Message, *, at: datetime) -> tuple[str, ...]:
         """Returns the notes of a message, a line each; none unless all its alerts are configured with a digest."""
         alerts = [self._alerts.get(name) for name in message.alerts]
-        digests = [alert for alert in alerts if alert and _is_digest(alert)]
+        digests = [alert for alert in alerts if alert and not is_instant(alert)]
         if len(digests) < len(alerts):
             return ()
         states = self._states()
@@ -57,7 +57,7 @@ class CoverageNotes:
 
     def record(self, message: Message, *, at: datetime) -> None:
         """Remembers what had been read at the message, from which the next digests of its alerts count."""
-        digests = [name for name in message.alerts if name in self._alerts and _is_digest(self._alerts[name])]
+        digests = [name for name in message.alerts if name in self._alerts and not is_instant(self._alerts[name])]
         if not digests:
             return
         stories = {state.name: _stories_read(state) for state in self._states()}
@@ -95,7 +95,7 @@ class CoverageNotes:
             targets = alert.targets_by_channel.get(message.channel, ())
             if alert.name in {*message.alerts, *snoozed} or not {*message.targets} <= {*targets}:
                 continue
-            if alert.digest == "combined" and _is_digest(alert) and _is_delivery_time(alert, due_at):
+            if alert.digest == "combined" and not is_instant(alert) and _is_delivery_time(alert, due_at):
                 period = _PERIODS[parse_schedule(alert.deliver).frequency]
                 if not self._store.hits(alert.name, since=due_at - period, limit=1):
                     yield alert
@@ -103,10 +103,6 @@ class CoverageNotes:
     def _scheduled_at(self, notification: Notification) -> datetime:
         alert = self._alerts[notification.alert]
         return next_delivery_time(alert.deliver, alert.timezone, notification.created_at)
-
-
-def _is_digest(alert: Alert) -> bool:
-    return parse_schedule(alert.deliver).frequency != "instant"
 
 
 def _is_delivery_time(alert: Alert, time: datetime) -> bool:

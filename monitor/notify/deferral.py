@@ -41,8 +41,7 @@ class Deferral:
         alert = self._alerts.get(notification.alert)
         if alert is None:
             return True
-        is_digest = delivery_times.parse_schedule(alert.deliver).frequency != "instant"
-        return not is_digest and not delivery_times.is_in_rest(alert, notification)
+        return delivery_times.is_instant(alert) and not delivery_times.is_in_rest(alert, notification)
 
     def quiet(self, notifications: Iterable[Notification]) -> list[Notification]:
         """Returns the notifications of instant and hourly alerts in their quiet hours, due at the end of these."""

@@ -81,14 +81,22 @@ def next_delivery_time(deliver: str, timezone: str, now: datetime) -> datetime:
         day += step
 
 
+def is_instant(alert: Alert) -> bool:
+    """Returns True if the alert mails each event at once; False if it sends digests only."""
+    return parse_schedule(alert.deliver).frequency == "instant"
+
+
+def next_digest_time(alert: Alert, after: datetime) -> datetime:
+    """Returns the first time after ``after`` at which the alert sends a digest; of an instant alert, its ``rest``."""
+    return next_delivery_time(alert.rest if is_instant(alert) else alert.deliver, alert.timezone, after)
+
+
 def is_in_rest(alert: Alert, notification: Notification) -> bool:
     """Returns True if a notification of an instant alert goes into a digest, as a time of the alert's ``rest`` passed.
 
     This is so for late joiners, for what exceeds a limit, and for what waited longer for another reason.
     """
-    if parse_schedule(alert.deliver).frequency != "instant":
-        return False
-    return next_delivery_time(alert.rest, alert.timezone, notification.created_at) <= notification.due_at
+    return is_instant(alert) and next_digest_time(alert, notification.created_at) <= notification.due_at
 
 
 def local_time_text(time: datetime, timezone: str) -> str:

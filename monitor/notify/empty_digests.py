@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.models import Notification, from_rfc3339, rfc3339
-from monitor.notify.delivery_times import next_delivery_time, parse_schedule
+from monitor.notify.delivery_times import is_instant, next_delivery_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,11 +34,7 @@ class EmptyDigests:
 
     def __init__(self, store: Store, alerts: Iterable[Alert]) -> None:
         self._store = store
-        self._alerts = [
-            alert
-            for alert in alerts
-            if alert.when_empty == "send" and parse_schedule(alert.deliver).frequency != "instant"
-        ]
+        self._alerts = [alert for alert in alerts if alert.when_empty == "send" and not is_instant(alert)]
 
     def due_placeholders(self, *, now: datetime) -> list[Notification]:
         """Returns the placeholders of the last digests that were due and have none; none for snoozed alerts.
