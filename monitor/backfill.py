@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.itertools_compat import batched
-from monitor.models import Hit, Notification
+from monitor.models import Hit
 from monitor.notify.delivery_times import next_digest_time
+from monitor.notify.new_notifications import new_notifications
 from monitor.query import parse
 from monitor.query.fragments import PACKS_ONLY
 from monitor.query.matcher import AnalysedStory
@@ -66,27 +67,9 @@ def _is_reported(store: Store, alert: Alert, story: Story) -> bool:
 
 
 def _records(backfill: Backfill, story: Story, now: datetime) -> Iterator[Hit | OutboxRecord]:
-    alert = backfill.alert
-    yield Hit(
-        alert=alert.name,
-        story=story.id,
-        version=story.version,
-        outlet=story.outlet,
-        title=story.title,
-        url=story.url,
-        matched_at=now,
-        published_at=story.published_at,
-        language=story.language,
-        context=best_context_line(backfill.node, AnalysedStory(story)),
-    )
-    for channel, targets in alert.targets_by_channel.items():
-        notification = Notification(
-            alert=alert.name,
-            story=story.id,
-            version=story.version,
-            channel=channel,
-            targets=targets,
-            due_at=backfill.due_at,
-            created_at=now,
-        )
+    context = best_context_line(backfill.node, AnalysedStory(story))
+    yield Hit.of_story(backfill.alert.name, story, matched_at=now, context=context)
+    for notification in new_notifications(
+        backfill.alert, story=story.id, version=story.version, due_at=backfill.due_at, created_at=now
+    ):
         yield OutboxRecord(notification=notification, sent_at=None)

@@ -282,6 +282,22 @@ class Hit:
     language: str | None = None
     context: str = ""  # the first matching words in the text, with a few words before and after them
 
+    @classmethod
+    def of_story(cls, alert: str, story: Story, *, matched_at: datetime, context: str) -> Hit:
+        """Returns the hit of an alert on this version of the story."""
+        return cls(
+            alert=alert,
+            story=story.id,
+            version=story.version,
+            outlet=story.outlet,
+            title=story.title,
+            url=story.url,
+            matched_at=matched_at,
+            published_at=story.published_at,
+            language=story.language,
+            context=context,
+        )
+
 
 NotificationKey: TypeAlias = tuple[str, str, int, str]  # alert, story id, version, channel
 

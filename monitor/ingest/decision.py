@@ -19,8 +19,9 @@ from monitor.ingest.identity import (
     tells_of_headline,
 )
 from monitor.ingest.story_of_article import story_from
-from monitor.models import Disposition, FrontierEntry, Hit, Notification, Outcome, Page, PageCommit, Story
+from monitor.models import Disposition, FrontierEntry, Hit, Outcome, Page, PageCommit, Story
 from monitor.notify.delivery_times import next_delivery_time
+from monitor.notify.new_notifications import new_notifications
 from monitor.query.matcher import AnalysedStory
 from monitor.retry_policy import entry_after_incomplete_article, entry_after_recheck, next_recheck_at
 from monitor.urls import canonical_url, former_story_ids, story_id
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from monitor.discovery.publishers import Publishers
     from monitor.ingest.article_reader import ReadArticle
     from monitor.ingest.commit_queue import CommitQueue
-    from monitor.models import Article, Candidate
+    from monitor.models import Article, Candidate, Notification
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
@@ -396,34 +397,17 @@ class CommitDecider:
     def _new_hit(self, alert: str, analysed: AnalysedStory) -> Hit:
         """Returns the hit of this alert on this version of the story."""
         story = analysed.story
-        return Hit(
-            alert=alert,
-            story=story.id,
-            version=story.version,
-            outlet=story.outlet,
-            title=story.title,
-            url=story.url,
-            matched_at=story.updated_at,
-            published_at=story.published_at,
-            language=story.language,
-            context=self._rules.best_context_line(alert, analysed),
-        )
+        context = self._rules.best_context_line(alert, analysed)
+        return Hit.of_story(alert, story, matched_at=story.updated_at, context=context)
 
     def _new_notifications(self, alerts: Iterable[str], story: Story) -> Iterator[Notification]:
         """Yields a notification for each alert and channel of the alert, due at the alert's delivery time."""
-        for alert in alerts:
-            settings, created_at = self._alerts[alert], self._now()
-            due_at = next_delivery_time(settings.deliver, settings.timezone, created_at)
-            for channel, targets in settings.targets_by_channel.items():
-                yield Notification(
-                    alert=alert,
-                    story=story.id,
-                    version=story.version,
-                    channel=channel,
-                    targets=targets,
-                    due_at=due_at,
-                    created_at=created_at,
-                )
+        for name in alerts:
+            alert, created_at = self._alerts[name], self._now()
+            due_at = next_delivery_time(alert.deliver, alert.timezone, created_at)
+            yield from new_notifications(
+                alert, story=story.id, version=story.version, due_at=due_at, created_at=created_at
+            )
 
 
 def _is_successor(story: Story, stored: Story) -> bool:

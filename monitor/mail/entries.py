@@ -65,10 +65,6 @@ def mail_entry(event: Event, alert: Alert | None, node: Node | None, *, outlets:
     document, story = event.document, event.document.story
     if event.is_repeated:
         return _entry_of_repeated_event(event, story, outlets)
-    others = tuple(
-        OtherStory(outlet=_publisher_name(other, outlets), title=_title_beside(other, story), url=other.url)
-        for other in event.others
-    )
     version = max((each.version for each in event.notifications if each.story == story.id), default=1)
     contexts = snippets(node, document, limit=4) if node else []
     has_several_clauses = node is not None and positive_clause_count(node) > 1
@@ -79,7 +75,7 @@ def mail_entry(event: Event, alert: Alert | None, node: Node | None, *, outlets:
         url=story.url,
         details=(_publisher_name(story, outlets), *_entry_details(story, alert, corrected=version > 1)),
         contexts=tuple(each for each in contexts if each.field != "title")[:3],
-        others=others,
+        others=_other_stories(event, story, outlets),
         matched=tuple(one_line(str(clause)) for clause in event.match.clauses) if has_several_clauses else (),
         language=story.language,
     )
@@ -87,19 +83,23 @@ def mail_entry(event: Event, alert: Alert | None, node: Node | None, *, outlets:
 
 def _entry_of_repeated_event(event: Event, story: Story, outlets: Collection[str]) -> MailEntry:
     """Returns the short entry of an event that was reported before: the further outlets, with links."""
-    others = tuple(
-        OtherStory(outlet=_publisher_name(other, outlets), title=_title_beside(other, story), url=other.url)
-        for other in event.others
-    )
     further_outlets = f"now also at {plural(event.outlet_count, 'more outlet')}"
     return MailEntry(
         title=_snippet_without_marks(story.title or story.url),
         url=story.url,
         details=(_publisher_name(story, outlets), f"reported before, {further_outlets}"),
         contexts=(),
-        others=others,
+        others=_other_stories(event, story, outlets),
         further_outlets=further_outlets,
         language=story.language,
+    )
+
+
+def _other_stories(event: Event, shown: Story, outlets: Collection[str]) -> tuple[OtherStory, ...]:
+    """Returns the links to the near-duplicates of the shown story."""
+    return tuple(
+        OtherStory(outlet=_publisher_name(other, outlets), title=_title_beside(other, shown), url=other.url)
+        for other in event.others
     )
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.models import Notification, from_rfc3339, rfc3339
+from monitor.models import from_rfc3339, rfc3339
 from monitor.notify.delivery_times import is_instant, next_delivery_time
+from monitor.notify.new_notifications import new_notifications
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from monitor.config import Alert
+    from monitor.models import Notification
     from monitor.store import Store
 
 _STORY_PREFIX = "no-story-"  # + time of the digest: in place of a story's id, which has only hexadecimal digits
@@ -50,26 +52,19 @@ class EmptyDigests:
             if queued is None or is_snoozed:
                 self.record([alert.name], at=due_at)
             elif from_rfc3339(queued["at"]) < due_at:
-                placeholders += _placeholders(alert, due_at)
+                placeholders += new_notifications(
+                    alert,
+                    story=f"{_STORY_PREFIX}{due_at:%Y%m%dT%H%MZ}",
+                    version=1,
+                    due_at=due_at,
+                    created_at=due_at - _LEAD_TIME,
+                )
         return placeholders
 
     def record(self, alerts: Iterable[str], *, at: datetime) -> None:
         """Remembers that the digests of the alerts up to ``at`` need no further placeholder."""
         for alert in alerts:
             self._store.put_setting(_KEY_PREFIX + alert, {"at": rfc3339(at)})
-
-
-def _placeholders(alert: Alert, due_at: datetime) -> Iterator[Notification]:
-    for channel, targets in alert.targets_by_channel.items():
-        yield Notification(
-            alert=alert.name,
-            story=f"{_STORY_PREFIX}{due_at:%Y%m%dT%H%MZ}",
-            version=1,
-            channel=channel,
-            targets=targets,
-            due_at=due_at,
-            created_at=due_at - _LEAD_TIME,
-        )
 
 
 def _last_delivery_time(alert: Alert, now: datetime) -> datetime:
