@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, matches, text_predicate
-from monitor.query.syntax import And, AtLeast, Leaf, Near, Node, Not, Or, Phrase, Word
+from monitor.query.syntax import AtLeast, Leaf, Near, Node, Phrase, Word, positive_clauses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
 # The strength of a clause: the less likely it matches by accident, the stronger it is.
@@ -32,7 +31,7 @@ class MatchStrength:
 
 def match_strength(node: Node, document: AnalysedStory, *, now: datetime) -> MatchStrength:
     """Returns how strongly the story matches the query; relative times count from ``now``."""
-    matching = [clause for clause in dict.fromkeys(_positive_clauses(node)) if matches(clause, document, now)]
+    matching = [clause for clause in dict.fromkeys(positive_clauses(node)) if matches(clause, document, now)]
     return MatchStrength(
         clauses=tuple(matching),
         strength=sum(map(_clause_strength, matching)),
@@ -42,20 +41,7 @@ def match_strength(node: Node, document: AnalysedStory, *, now: datetime) -> Mat
 
 def positive_clause_count(node: Node) -> int:
     """Returns the number of different clauses of the query that are not negated."""
-    return len(set(_positive_clauses(node)))
-
-
-def _positive_clauses(node: Node) -> Iterator[Leaf]:
-    match node:
-        case And(nodes) | Or(nodes):
-            for child in nodes:
-                yield from _positive_clauses(child)
-        case Not(Not(inner)):
-            yield from _positive_clauses(inner)
-        case Not():
-            return
-        case _:
-            yield node
+    return len(set(positive_clauses(node)))
 
 
 def _clause_strength(clause: Leaf) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, text_predicate
 from monitor.query.occurrences import first_spans, spans
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Word, WordClause
+from monitor.query.syntax import Node, WordClause, positive_clauses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,18 +77,12 @@ _Mark = tuple[int, int, int]  # start and end of matching words, in characters, 
 
 
 def _required_word_clauses(node: Node, field: str) -> Iterator[WordClause]:
-    """Yields the words, phrases and NEARs of the query that apply to the field and are not negated."""
-    match node:
-        case And(nodes) | Or(nodes):
-            for child in nodes:
-                yield from _required_word_clauses(child, field)
-        case Not(Not(inner)):
-            yield from _required_word_clauses(inner, field)
-        case Word() | Phrase() | Near() | AtLeast():
-            if node.field in {"", field} or (node.field == "lead" and field == "text"):
-                yield node
-        case _:
-            pass
+    """Yields the word clauses of the query that apply to the field and are not negated."""
+    for clause in positive_clauses(node):
+        if isinstance(clause, WordClause) and (
+            clause.field in {"", field} or (clause.field == "lead" and field == "text")
+        ):
+            yield clause
 
 
 def _marks_of_clause(clause: WordClause, text: Tokens, *, limit: int | None = None) -> Iterator[_Mark]:

@@ -218,6 +218,20 @@ def leaves(node: Node) -> Iterator[Leaf]:
             yield node
 
 
+def positive_clauses(node: Node) -> Iterator[Leaf]:
+    """Yields the clauses that are not negated, in query order; a clause under two NOTs is not."""
+    match node:
+        case And(nodes) | Or(nodes):
+            for child in nodes:
+                yield from positive_clauses(child)
+        case Not(Not(inner)):
+            yield from positive_clauses(inner)
+        case Not():
+            pass
+        case _:
+            yield node
+
+
 def is_positive(node: Node) -> bool:
     """Returns True if each story that matches the query matches at least one clause that is not negated.
 
