@@ -89,7 +89,10 @@ def _range(node: Range, now: datetime) -> Json:
 def _text_query(node: WordClause, field: str) -> Json:
     if isinstance(node, AtLeast):
         rule = _any_of(_alternatives(node.operand, field))
-        copies = [_distinguished(rule, number, field) for number in range(node.count)]
+        copies = [
+            {"any_of": {"intervals": [rule], "filter": _always_true_filter(field, number)}}
+            for number in range(node.count)
+        ]
         ordered = {"all_of": {"ordered": True, "intervals": copies}, **_boost(field)}
         return {"intervals": {_sub_field(field, Form.EXACT): ordered}}
     if isinstance(node, Near):
@@ -166,19 +169,18 @@ def _followed(first: Json, second: Json, gap: int, field: str) -> Json:
     """Returns a rule for the first interval followed by the second, with at most ``gap`` words between them.
 
     Lucene treats two equal sources as one repeated source and then counts the words of a repeated phrase as gaps, so
-    the second gets a filter that always holds.
+    the second gets a filter that makes it differ.
     """
     if first == second and "all_of" in second:
-        absent = {"match": {"query": ABSENT_WORD, "analyzer": "keyword", "use_field": _sub_field(field, Form.EXACT)}}
-        second = {"all_of": {**second["all_of"], "filter": {"not_overlapping": absent}}}
+        second = {"all_of": {**second["all_of"], "filter": _always_true_filter(field)}}
     return {"all_of": {"ordered": True, "max_gaps": gap, "intervals": [first, second]}}
 
 
-def _distinguished(rule: Json, number: int, field: str) -> Json:
-    """Returns the rule with a filter that always holds and differs by ``number``; see `_followed`."""
-    word = ABSENT_WORD * (number + 1)
-    absent = {"match": {"query": word, "analyzer": "keyword", "use_field": _sub_field(field, Form.EXACT)}}
-    return {"any_of": {"intervals": [rule], "filter": {"not_overlapping": absent}}}
+def _always_true_filter(field: str, number: int = 0) -> Json:
+    """Returns a filter that holds for every interval and differs by ``number``, see `_followed`."""
+    absent_word = ABSENT_WORD * (number + 1)
+    absent = {"match": {"query": absent_word, "analyzer": "keyword", "use_field": _sub_field(field, Form.EXACT)}}
+    return {"not_overlapping": absent}
 
 
 def _adjacent(matches: tuple[TokenMatcher, ...], field: str) -> Json:
