@@ -157,9 +157,11 @@ def _simplified_characters() -> dict[str, str]:
 
 def _stem_of_inflected_word(word: str, language: str) -> str:
     word = _without_suffix_after_sign(word, language)
-    if not listed_stem(word, language):
-        word = without_affixes(word, language)
-    return listed_stem(word, language) or unlisted_stem(word, language)
+    if listed := listed_stem(word, language):
+        return listed
+    without = without_affixes(word, language)
+    behind_affixes = listed_stem(without, language) if without != word else ""
+    return behind_affixes or unlisted_stem(without, language)
 
 
 def _without_suffix_after_sign(word: str, language: str) -> str:
