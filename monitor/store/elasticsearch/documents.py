@@ -23,8 +23,8 @@ from monitor.models import (
     from_rfc3339,
     rfc3339,
 )
-from monitor.query.analysis import analysed_tokens
-from monitor.query.fields import lead
+from monitor.query.fields import TEXT_FIELDS
+from monitor.query.matcher import AnalysedStory
 from monitor.store.elasticsearch.analysis import NO_STEM
 from monitor.store.protocol import OutboxRecord, UrlAlias
 
@@ -49,7 +49,7 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
     """Returns the document of a story, with what only the index needs: `INDEX_ONLY_FIELDS`."""
     document = model.to_json()
     document["date"] = rfc3339(model.published_at or model.first_seen_at)
-    document |= fulltext_fields(document)
+    document |= fulltext_fields(model)
     document |= delay_fields("minutes_to_stored", document, reached_at=model.first_seen_at)
     if signature:
         from monitor.similarity import bands
@@ -59,14 +59,14 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
     return document
 
 
-def fulltext_fields(story: Json) -> Json:
-    """Returns the lead of a story's document, and the stems of each TEXT field, separated by spaces."""
-    texts = {"title": story["title"], "text": story["text"], "lead": lead(story["text"])}
-    stems = {}
-    for name, text in texts.items():
-        tokens = analysed_tokens(text, story.get("language"))
+def fulltext_fields(story: Story) -> Json:
+    """Returns the lead of a story, and the stems of each TEXT field, separated by spaces."""
+    analysed, stems = AnalysedStory(story), {}
+    for name in TEXT_FIELDS:
+        (tokens,) = analysed.analysed_texts(name)
         stems[name] = " ".join([tokens[position].stem or NO_STEM for position in range(len(tokens))])
-    return {"lead": texts["lead"], "stems": stems}
+    (lead,) = analysed.analysed_texts("lead")
+    return {"lead": lead.text, "stems": stems}
 
 
 def delay_fields(name: str, document: Json, *, reached_at: datetime) -> Json:

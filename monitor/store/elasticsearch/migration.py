@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from elasticsearch import ApiError
 
 from monitor.errors import StoreRefused, StoreUnavailable
-from monitor.models import from_rfc3339
+from monitor.models import Story, from_rfc3339
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.client import nested_value, not_elasticsearch_error, translated_errors
@@ -51,7 +51,7 @@ def _transform_story_from_1(write: DocumentWrite) -> DocumentWrite:
 
 def _transform_story_from_2(write: DocumentWrite) -> DocumentWrite:
     """Adds the beginning of the text, and the stems of the story's words in its language."""
-    return replace(write, document={**write.document, **fulltext_fields(write.document)})
+    return replace(write, document={**write.document, **fulltext_fields(Story.from_json(write.document))})
 
 
 def _transform_outlet_from_1(write: DocumentWrite) -> DocumentWrite:

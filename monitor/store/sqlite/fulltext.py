@@ -11,8 +11,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query.analysis import Tokens, analysed_tokens
-from monitor.query.fields import ANALYSED_FIELDS, TEXT_FIELDS, VALUE_FIELDS
+from monitor.query.analysis import WordForms
+from monitor.query.fields import VALUE_FIELDS
+from monitor.query.matcher import AnalysedStory
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
 from monitor.store.sqlite.tokens import EVERY_STORY_TERM, POSITION_SEPARATOR, value_term, word_term
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import apsw
 
     from monitor.models import Story
-    from monitor.query.analysis import WordForms
+    from monitor.query.analysis import Tokens
 
 MAX_CACHED_WORDS = (
     150_000  # words in a `WordCache`; more empty the cache.  Most are objects that `word_forms` caches too
@@ -43,17 +44,13 @@ class IndexEntry:
 
 def build_index_entry(story: Story) -> IndexEntry:
     """Returns a story as an index entry.  This is the slow part of a commit; call it before taking the write lock."""
-    words: set[WordForms] = set()
-    columns = [_field_column_text(name, story, words) for name in FULLTEXT_COLUMNS]
+    analysed, words = AnalysedStory(story), set[WordForms]()
+    columns = [
+        _TEXT_SEPARATOR.join(_column_text(text, words) for text in analysed.analysed_texts(name))
+        for name in FULLTEXT_COLUMNS
+    ]
     columns.append(POSITION_SEPARATOR.join(_field_value_terms(story)))
     return IndexEntry(tuple(map(rows.clean, columns)), words)
-
-
-def _field_column_text(name: str, story: Story, words: set[WordForms]) -> str:
-    """Returns the index terms of the field of this name; adds the forms of its words to ``words``."""
-    language = story.language if name in TEXT_FIELDS else None
-    texts = ANALYSED_FIELDS[name].read(story)
-    return _TEXT_SEPARATOR.join(_column_text(analysed_tokens(text, language), words) for text in texts)
 
 
 def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
