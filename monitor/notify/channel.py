@@ -26,6 +26,11 @@ class Batch:
     message_count: int = 1
     counted_alerts: tuple[str, ...] = ()  # alerts against whose limit of messages an hour the batch counts
 
+    @property
+    def is_repeated(self) -> bool:
+        """True if the batch was sent before, so that some of its targets may have receipts."""
+        return any(notification.message_id for notification in self.notifications)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:

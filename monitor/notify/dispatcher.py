@@ -307,7 +307,7 @@ class _DeliveryRun:
                 self.message_counts.add(results.batch.counted_alerts, at=at)
         if undelivered := results.undelivered:
             self._return_to_outbox(undelivered, delay=None if results.is_retried_soon else REFUSED_RETRY_DELAY)
-        elif results.batch.message_count > 1 or any(notification.attempts for notification in delivered):
+        elif results.batch.message_count > 1 or results.batch.is_repeated:
             self._with_store_retry(lambda: self.receipts.delete(results.batch.id))
 
     def _record_delays(self, delivered: Sequence[Notification], *, accepted_at: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Alert, Config
@@ -331,6 +331,7 @@ _alerts = st.dictionaries(
 _stories = st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True), min_size=1, max_size=6)
 
 
+@example(alerts={"a": "x", "b": "x y"}, stories=[["a", "b"]], faults=["killed", "accepted"], deliver="daily 07:00")
 @given(
     alerts=_alerts,
     stories=_stories,
