@@ -12,7 +12,7 @@ from monitor.config.access import ACCESS_KEYS, access_faults
 from monitor.config.document import YamlDocument, YamlError, dotted_path
 from monitor.config.schema import Config, Outlet, keys_at, unknown_key_message
 from monitor.errors import ConfigError, FragmentError, QueryError
-from monitor.query.fragments import Fragments
+from monitor.query.fragments import fragments_of
 from monitor.query.parse import parse_fragment
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def secret_files(path: Path, environ: Mapping[str, str]) -> dict[str, Path]:
 def _config_and_problems(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document.KeyPath, str]]]:
     """Returns the validated configuration and no problems, or None and the path and message of each problem."""
     try:
-        return Config.model_validate(data, context={"fragments": Fragments(_terms(data))}), []
+        return Config.model_validate(data, context={"fragments": fragments_of(_terms(data))}), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
         return None, [_path_and_message(detail) for detail in details]
@@ -183,7 +183,7 @@ def _duplicate_name_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyP
 def _term_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
     """Yields the path and message of each fragment whose own text is not a query or that uses itself."""
     terms = _terms(data)
-    fragments = Fragments(terms)
+    fragments = fragments_of(terms)
     for name in terms:
         try:
             parse_fragment(name, fragments)

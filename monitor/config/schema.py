@@ -48,7 +48,7 @@ from monitor.config.types import (
 from monitor.countries import guess_country
 from monitor.mail import CHANNEL_NAME
 from monitor.polling.budget import DEFAULT_POLL_BUDGET
-from monitor.query.fragments import Fragments
+from monitor.query.fragments import Fragments, fragments_of
 from monitor.query.syntax import Value
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Config(FrozenModel):
     @cached_property
     def fragments(self) -> Fragments:
         """The fragments that queries may use: those of ``terms`` and of the packs."""
-        return Fragments(self.terms)
+        return fragments_of(self.terms)
 
 
 # ---- the schema's types and keys at a path such as ("mail", "url"), for messages and environment variables

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from monitor.query.packs import PACK_PREFIX, pack_terms
@@ -50,8 +51,18 @@ class Fragments:
         return list(dict.fromkeys([*in_packs, *similar]))[:MAX_SUGGESTED_NAMES]
 
 
+def fragments_of(terms: Mapping[str, str]) -> Fragments:
+    """Returns the fragments of a configuration; the same object for equal ``terms``, so that each is expanded once."""
+    return _cached_fragments(tuple(terms.items()))
+
+
+@lru_cache(maxsize=8)
+def _cached_fragments(terms: tuple[tuple[str, str], ...]) -> Fragments:
+    return Fragments(dict(terms))
+
+
 #: For queries that are parsed without a configuration: the packs only.
-PACKS_ONLY = Fragments()
+PACKS_ONLY = fragments_of({})
 
 
 def name_fault(name: str) -> str:
