@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Config
-    from monitor.models import Notification, Story
+    from monitor.models import Notification, NotificationKey, Story
     from monitor.notify.channel import Message
     from monitor.notify.receipts import Receipts
     from monitor.notify.report import DeliveryReport
@@ -164,7 +164,7 @@ class DueMessages:
         fresh = self._without_postponed(fresh, self._deferral.quiet(fresh))
         for group in self._fresh_groups(fresh):
             messages += self._messages_of_group(group)
-        return [self._with_late_joiners(message) for message in messages]
+        return self._with_late_joiners(messages)
 
     def _fresh_groups(self, notifications: Sequence[Notification]) -> Iterator[list[Notification]]:
         """Yields groups whose notifications may share messages.
@@ -217,17 +217,26 @@ class DueMessages:
         keys = {notification.key for notification in postponed}
         return [notification for notification in notifications if notification.key not in keys]
 
-    def _with_late_joiners(self, message: Message) -> Message:
-        """Returns the message with the keys of its notifications whose events were reported before."""
-        repeated = [each for each in message.notifications if self._deferral.repeats_briefly(each)]
-        stories = self._store.stories([notification.story for notification in repeated])
+    def _with_late_joiners(self, messages: Sequence[Message]) -> list[Message]:
+        """Returns the messages with the keys of their notifications whose events were reported before."""
+        repeated = [
+            [each for each in message.notifications if self._deferral.repeats_briefly(each)] for message in messages
+        ]
+        stories = self._store.stories([notification.story for notification in chain.from_iterable(repeated)])
+        return [
+            replace(message, late_joiners=self._late_joiners(message, candidates, stories))
+            for message, candidates in zip(messages, repeated, strict=True)
+        ]
+
+    def _late_joiners(
+        self, message: Message, candidates: Sequence[Notification], stories: Mapping[str, Story]
+    ) -> frozenset[NotificationKey]:
         together = frozenset(notification.key for notification in message.notifications)
-        late = frozenset(
+        return frozenset(
             notification.key
-            for notification in repeated
+            for notification in candidates
             if self._events.is_late_joiner(notification, stories.get(notification.story), together=together)
         )
-        return replace(message, late_joiners=late)
 
     def _postpone_incomplete(
         self, message_id: str, group: Sequence[Notification], *, claimed: Sequence[Notification]
