@@ -18,6 +18,7 @@ _SPACE_PATTERN = re.compile(r"\s+")
 _WORD_PATTERN = re.compile(r"\w+")
 # A section's name at the end of a title: all text after a bar, or one word after another separator.
 _TRAILING_SECTION_PATTERN = re.compile(rf"\s*[|│»｜︱丨¦‖].*|(?:{TITLE_SEPARATOR_PATTERN.pattern})\w+$")
+_SIGN_BESIDE_TITLE = "[|｜︱丨‖–—:·•»/-]"  # between a title and what is before or behind it
 # A note that some archives add: "... (Published 2016)".
 _ARCHIVE_NOTE_PATTERN = re.compile(r"\s*\((?:published|updated|posted)\s[^()]{0,20}\b(?:19|20)\d\d\)$", re.IGNORECASE)
 _TRAILING_DOTS_PATTERN = re.compile(r"\s*(?:\.{2,}|…|\[(?:\.{3}|…)\])$")
@@ -235,10 +236,10 @@ def _without_kicker_or_suffix(title: str, alternatives: Sequence[str]) -> str:
         short = comparison_key(alternative)
         if not 12 <= len(short) < len(plain):
             continue
-        if title.startswith(alternative) and re.match(r"\s*[|｜︱丨‖–—:·•»/-]", title[len(alternative) :]):
+        if title.startswith(alternative) and re.match(rf"\s*{_SIGN_BESIDE_TITLE}", title[len(alternative) :]):
             return alternative
         kicker = title[: -len(alternative)] if title.endswith(alternative) else ""
-        if len(comparison_key(kicker)) < len(short) and re.search(r"[|｜︱丨‖–—:·•»/-]\s*$", kicker):
+        if len(comparison_key(kicker)) < len(short) and re.search(rf"{_SIGN_BESIDE_TITLE}\s*$", kicker):
             return alternative
     return title
 
