@@ -144,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
     except (click.Abort, KeyboardInterrupt):
+        _print_error("interrupted")
         status = 130
     except (click.ClickException, ConfigError) as error:
         status = _report_usage_or_config_error(error, list(sys.argv[1:] if arguments is None else arguments))

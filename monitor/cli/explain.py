@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from monitor.cli.context import CommandContext, find_story, with_context
 from monitor.models import now
+from monitor.suggestions import nearest_name
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -73,12 +75,20 @@ def _explain_url(context: CommandContext, url: str, *, as_json: bool) -> int:
 
 
 def _named_query(context: CommandContext, text: str) -> str:
-    """Returns the query of the alert or topic with this name, ignoring case; the text itself if there is none."""
+    """Returns the query of the alert or topic with this name, ignoring case; the text itself if there is none.
+
+    A word that resembles a name is read as a query too, with a note.
+    """
     if not context.has_config:
         return text
-    queries_by_name = {name.casefold(): query for name, query in context.config.topics.items()}
-    queries_by_name |= {alert.name.casefold(): alert.rule_query for alert in context.config.alerts}
-    return queries_by_name.get(text.strip().casefold(), text)
+    queries_by_name = dict(context.config.topics) | {alert.name: alert.rule_query for alert in context.config.alerts}
+    name = text.strip()
+    for each, query in queries_by_name.items():
+        if each.casefold() == name.casefold():
+            return query
+    if re.fullmatch(r"[\w-]+", name) and (suggestion := nearest_name(name, list(queries_by_name), cutoff=0.7)):
+        context.err.print(f'note: {name} is read as a query; did you mean "{suggestion}"?', markup=False)
+    return text
 
 
 def _load_story(context: CommandContext, reference: str) -> Story:

@@ -50,6 +50,8 @@ def apply_environment(data: dict[str, Any], environ: Mapping[str, str]) -> Envir
             # A name without "__" can be other software's: Kubernetes sets MONITOR_PORT for a service called monitor.
             if "__" in variable:
                 overrides.faults.append(f"{variable}: {_unknown_path_message(path)}")
+            elif intended := _variable_with_two_underscores(variable):
+                overrides.faults.append(f"{variable}: did you mean {intended}? Two underscores separate keys")
             continue
         try:
             if from_file:
@@ -86,6 +88,19 @@ def _target_of_variable(name: str) -> tuple[document.KeyPath, Any, bool]:
         secret_path = _key_path(name[: -len("_FILE")])
         return secret_path, type_at(secret_path), True
     return path, value_type, False
+
+
+def _variable_with_two_underscores(variable: str) -> str | None:
+    """Returns the variable of the schema that this one is with a doubled underscore, None if there is none.
+
+    MONITOR_STORE_URL gives MONITOR_STORE__URL.
+    """
+    words = variable.removeprefix(VARIABLE_PREFIX).split("_")
+    for split in range(1, len(words)):
+        name = f"{'_'.join(words[:split])}__{'_'.join(words[split:])}"
+        if _target_of_variable(name)[1] is not None:
+            return VARIABLE_PREFIX + name
+    return None
 
 
 def _key_path(name: str) -> document.KeyPath:

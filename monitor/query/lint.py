@@ -36,6 +36,7 @@ from monitor.query.syntax import (
     walk,
 )
 from monitor.query.syntax_errors import column_of, field_name
+from monitor.suggestions import nearest_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -96,6 +97,7 @@ class ConfiguredValues:
 
     outlets: Mapping[str, str] = field(default_factory=dict)  # name in lower case -> name as configured
     topics: frozenset[str] = frozenset()
+    alerts: Mapping[str, str] = field(default_factory=dict)  # as outlets
     languages: frozenset[str] = frozenset()
     fragments: Fragments = PACKS_ONLY
 
@@ -114,6 +116,7 @@ def configured_values(config: Config) -> ConfiguredValues:
     return ConfiguredValues(
         outlets={folding.fold_case(outlet.name): outlet.name for outlet in config.outlets},
         topics=frozenset(map(folding.fold_case, config.topics)),
+        alerts={folding.fold_case(alert.name): alert.name for alert in config.alerts},
         languages=frozenset(languages),
         fragments=config.fragments,
     )
@@ -296,6 +299,10 @@ def _unlikely_value_notes(node: Node, configured: ConfiguredValues | None, kind:
             case "topic" | "alert" if kind == "topic":
                 message = f"a topic cannot use {leaf.field}:, because {leaf.field}s are not known before it is matched"
                 yield LintNote(leaf.column, message)
+            case "alert" if configured and value not in configured.alerts:
+                meant = nearest_name(leaf.text, list(configured.alerts.values()))
+                suggestion = f'did you mean alert:"{meant}"?' if meant else "`alerts list` shows them"
+                yield LintNote(leaf.column, f'there is no alert "{leaf.text}"', suggestion)
             case "topic" if configured and value not in configured.topics:
                 topics = ", ".join(sorted(configured.topics))
                 suggestion = f"topics are {topics}" if topics else "no topics are configured"

@@ -739,7 +739,8 @@ def test_extract_reports_a_missing_file_without_heavy_imports(home: Path) -> Non
         (["setup", "--kibana", "http://127.0.0.1:1"], "Kibana shows data of Elasticsearch"),
         (["alerts", "test"], "give the NAME of an alert, or a --query"),
         (["crawl", "--outlet", "Meridiann"], 'no outlet "Meridiann"; did you mean "Meridian"?'),
-        (["outlets", "Nowhere"], 'no outlet "Nowhere"'),
+        (["outlets", "Nowhere"], 'no outlet "Nowhere"; there are "Meridian" and "Harbour Wire"'),
+        (["init", "desk", "--config", "desk.yaml"], "give a directory or --config FILE, not both"),
         (["extract", "a", "b", "c", "--url", "x", "--url", "y"], "3 pages but 2 --url"),
         (["extract", "page.html", "--url", "foo"], "'foo' is not an address"),
         (["match", "nowhere.jsonl"], "No such file"),
@@ -754,6 +755,30 @@ def test_wrong_usage_is_one_line_with_a_hint_and_exits_2(
     assert (run.status, run.out) == (2, "")
     assert message in run.err
     assert len(run.err.splitlines()) == 1
+
+
+def test_init_writes_the_file_that_config_names(home: Path, command: Callable[..., Run]) -> None:
+    run = command("init", "--config", "desk.yaml")
+    assert (run.status, run.err) == (0, "")
+    assert "outlets:" in (home / "desk.yaml").read_text(encoding="utf-8")
+    assert "media-monitor -c desk.yaml check" in run.out
+    assert command("init", "--config", "desk.yaml").status == 1
+
+
+def test_a_name_that_resembles_an_alert_is_noted(command: Callable[..., Run]) -> None:
+    story_url = "https://meridian.example/bank"
+    assert command("explain", "sberbank", story_url).err == ""
+    assert command("explain", "sberbnk", story_url).err == (
+        'note: sberbnk is read as a query; did you mean "sberbank"?\n'
+    )
+    assert "note" not in command("explain", "harbour", story_url).err
+    note = 'note: column 1: there is no alert "sberbnk"; did you mean alert:"sberbank"?'
+    assert command("search", "alert:sberbnk").err.splitlines() == [note, "No stories for alert:sberbnk."]
+
+
+def test_a_search_does_not_wait_for_a_writer(home: Path, command: Callable[..., Run]) -> None:
+    with open_store(home) as store, store.database.write_transaction():
+        assert "Title of tea" in command("search", "tea").out
 
 
 def test_config_is_taken_from_either_side_of_the_command_or_environment(

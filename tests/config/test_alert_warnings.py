@@ -51,7 +51,7 @@ def test_unknown_outlets_and_topics_of_filters_are_named() -> None:
     config = Config(outlets=(outlet,), topics={"AI": "raw:AI"}, alerts=alerts)
     assert alert_warnings(config) == [
         'alerts.a: outlets: no outlet "Courrier"; did you mean "Courier"?',
-        'alerts.a: topics: no topic "chips"; there are: AI',
+        'alerts.a: topics: no topic "chips"; there are "AI"',
     ]
     aggregator = outlet.model_copy(update={"hosts": ("any",)})
     assert len(alert_warnings(config.model_copy(update={"outlets": (aggregator,)}))) == 1

@@ -437,6 +437,8 @@ def test_the_environment_overrides_the_file(write: Callable[[str], Path], tmp_pa
         ("MONITOR_MAIL__URL_FILE", "/nowhere/at/all", "/nowhere/at/all cannot be read"),
         ("MONITOR_MAIL__URL", "smtp://u:sesame@m.example.org?x=y", "mail.url: unknown option 'x'"),
         ("MONITOR_KEEP__X", "1", "there is no key keep.x"),
+        ("MONITOR_STORE_URL", "sqlite:x.db", "did you mean MONITOR_STORE__URL? Two underscores separate keys"),
+        ("MONITOR_CRAWL_MAX_SIZE", "1MB", "did you mean MONITOR_CRAWL__MAX_SIZE?"),
     ],
 )
 def test_a_fault_of_the_environment_names_the_variable(

@@ -225,8 +225,13 @@ class Database:
             )
 
     def _apply_migrations(self, connection: apsw.Connection) -> None:
-        """Applies the migrations that the file lacks; one transaction applies each and sets the schema version."""
+        """Applies the migrations that the file lacks; one transaction applies each and sets the schema version.
+
+        Takes no write lock if none is missing, so that a search does not wait for another process's transaction.
+        """
         migrations = _migration_scripts()
+        if connection.pragma("user_version") == len(migrations):
+            return
         while True:
             connection.execute("BEGIN IMMEDIATE")
             try:
