@@ -1,4 +1,4 @@
-"""Shows that the event loop of `run` works: it touches a file, whose age a probe checks without a store or server."""
+"""Shows that the event loop of `run` works: to a probe by a file, whose age it checks, and to systemd's watchdog."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING
+
+from monitor import systemd_notify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,15 +18,20 @@ BEAT_INTERVAL_SECONDS = 5.0
 MAX_AGE_SECONDS = 90.0  # of the last beat; an attempt to open an unavailable store blocks for `store.timeout`, 30 s
 
 
+# By which systemd extends the time for a start while the store is unavailable; longer than between two attempts.
+START_EXTENSION_MICROSECONDS = 180_000_000
+
+
 class Heartbeat:
-    """Touches the file at ``path``; without a path does nothing."""
+    """Touches the file at ``path``, if there is one, and notifies systemd, if it has started the process."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._failure = ""
 
     def beat(self) -> None:
-        """Touches the file, creating it if it is missing.  Logs a failure once."""
+        """Touches the file, creating it if it is missing, and answers systemd's watchdog.  Logs a failure once."""
+        systemd_notify.notify(systemd_notify.WATCHDOG)
         if self._path is None:
             return
         try:
@@ -34,8 +41,16 @@ class Heartbeat:
                 log.error("no heartbeat: %s", error)  # noqa: TRY400  one line is enough
             self._failure = str(error)
 
+    def beat_before_start(self) -> None:
+        """Beats, and keeps systemd waiting for a process that waits for its store."""
+        systemd_notify.notify(
+            f"EXTEND_TIMEOUT_USEC={START_EXTENSION_MICROSECONDS}", systemd_notify.status("opening the store")
+        )
+        self.beat()
+
     async def beat_until_cancelled(self) -> None:
-        """Touches the file every `BEAT_INTERVAL_SECONDS`.  Runs in the event loop, so a blocked loop lets it age."""
+        """Beats every `BEAT_INTERVAL_SECONDS`.  Runs in the event loop, so a blocked loop lets the file age."""
+        systemd_notify.notify(systemd_notify.READY, systemd_notify.status("crawling"))
         while True:
             self.beat()
             await asyncio.sleep(BEAT_INTERVAL_SECONDS)

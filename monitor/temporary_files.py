@@ -32,6 +32,7 @@ MARKER = "temporary files of media-monitor, removed when its process has ended\n
 _EXIT_PRIORITY = -200
 
 _held_locks: list[int] = []  # descriptors that stay open until this process ends
+_former_tmpdirs: list[str | None] = []  # TMPDIR in the environment before `use_own_directory`
 
 
 def use_own_directory() -> None:
@@ -55,8 +56,20 @@ def use_own_directory() -> None:
         return
     _held_locks.append(descriptor)
     directory = created.rename(parent / created.name.replace(_UNLOCKED_PREFIX, DIRECTORY_PREFIX))
+    _former_tmpdirs.append(os.environ.get("TMPDIR"))
     os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
     Finalize(None, shutil.rmtree, args=(directory,), kwargs={"ignore_errors": True}, exitpriority=_EXIT_PRIORITY)
+
+
+def leave_own_directory() -> None:
+    """Removes the directory and restores TMPDIR, before another program takes the place of this one."""
+    while _former_tmpdirs:
+        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+        former = _former_tmpdirs.pop()
+        if former is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = former
 
 
 @contextmanager

@@ -92,12 +92,23 @@ def run_command(context: CommandContext, *, heartbeat: Path | None) -> int:
     store does not answer, the process waits for it.  SIGTERM or Ctrl-C ends the process after the pages under way; a
     second one ends it at once.
 
+    A changed monitor.yaml is used within some ten seconds, or at once after SIGHUP: the process finishes the pages
+    under way and starts anew, with the same PID.  A file with faults is refused and logged.
+
     \b
     Examples:
       media-monitor run
       media-monitor run --verbose 2>> run.log
       media-monitor run --heartbeat /tmp/heartbeat
+      kill -HUP "$(pidof -s media-monitor)"          use the changed file now
     """
+    from monitor.crawl.config_watch import ConfigWatch, files_fingerprint
+    from monitor.crawl.restart import collect_former_children, hangup_means_restart, restart_program
+
+    if hangup_means_restart():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the crawl handles it: the files are about to be read
+
+    fingerprint = files_fingerprint(context.config_path)  # before the files are loaded, so that no change is missed
     _configured_outlet_names(context, ())
     _set_log_level(context, level=logging.INFO)
     from monitor.crawl import process
@@ -109,12 +120,21 @@ def run_command(context: CommandContext, *, heartbeat: Path | None) -> int:
         log.warning("%s", unconfigured_channel_text(channel))
     outlets, alerts = plural(len(context.config.outlets), "outlet"), plural(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
-    report = process.run(context.config, context.config_directory, on_poll=_PollLog(), heartbeat=Heartbeat(heartbeat))
+    collect_former_children()
+    report = process.run(
+        context.config,
+        context.config_directory,
+        on_poll=_PollLog(),
+        heartbeat=Heartbeat(heartbeat),
+        watch=ConfigWatch(context.config_path, context.config, fingerprint),
+    )
     for error in report.errors:
         log.error("%s", error)
     log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))
     if report.errors:
         return 1
+    if report.stop_signal == signal.SIGHUP:
+        restart_program()
     return 128 + signal.SIGINT if report.stop_signal == signal.SIGINT else 0
 
 

@@ -1,5 +1,7 @@
 """Runs crawls in this process: `crawl` polls each due outlet once, `run` polls until a signal stops it.
 
+With a `ConfigWatch`, `run` also ends for a changed configuration; its caller then restarts the program.
+
 The first SIGTERM or SIGINT stops a crawl cleanly: it stores the pages being fetched, starts no further page and
 releases its leases, all within a few seconds (`shutdown`).  The second signal kills the process.  A process can call
 `crawl`, `run` or `run_one_off` once, because Twisted's reactor cannot be restarted.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -17,10 +20,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.settings import Settings
 
+from monitor import systemd_notify
 from monitor.crawl.lease import release_dead_leases
 from monitor.crawl.outbox_delivery import deliver_during_pass, deliver_until_stopped
 from monitor.crawl.report import CrawlReport
+from monitor.crawl.restart import hangup_means_restart, restart_program
 from monitor.crawl.shutdown import StopSignals
+from monitor.crawl.spider_package import unknown_spider_faults
 from monitor.errors import ConfigError, MonitorError
 from monitor.heartbeat import Heartbeat
 from monitor.malloc import return_freed_blocks
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import AsyncCrawlerProcess
 
     from monitor.config import Config, CrawlSettings, Outlet
+    from monitor.crawl.config_watch import ConfigWatch
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import PollReport
     from monitor.crawl.scheduler import OutletScheduler
@@ -84,16 +91,18 @@ def run(
     *,
     on_poll: Callable[[PollReport], None] | None = None,
     heartbeat: Heartbeat | None = None,
+    watch: ConfigWatch | None = None,
 ) -> CrawlReport:
     """Polls outlets and delivers notifications, each when due, until SIGTERM or SIGINT; returns a report as `crawl`.
 
-    Waits for a store that is unavailable at the start.  Beats ``heartbeat`` as long as the process works.
+    Waits for a store that is unavailable at the start.  Beats ``heartbeat`` as long as the process works.  With
+    ``watch``, also ends for a changed configuration or SIGHUP, and the report's stop signal is then SIGHUP.
     """
     from monitor.service import open_service
 
     use_own_directory()
     heartbeat = heartbeat or Heartbeat(None)
-    with open_service(config, base, while_unavailable=heartbeat.beat) as service:
+    with open_service(config, base, while_unavailable=heartbeat.beat_before_start) as service:
         return _crawl_outlets(
             service,
             names=(),
@@ -102,6 +111,7 @@ def run(
             on_poll=on_poll,
             deliver=deliver_until_stopped,
             heartbeat=heartbeat,
+            watch=watch,
         )
 
 
@@ -124,7 +134,7 @@ def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]
             if isinstance(crawler.spider, OneOffSpider):
                 crawler.spider.cancel()
 
-    signals = StopSignals(cancel, exit_status=lambda number: 128 + number)
+    signals = StopSignals(cancel, end_late=lambda number: os._exit(128 + number))
     signals.install(asyncio.get_event_loop())
     process.start(install_signal_handlers=False)
     signals.uninstall()
@@ -151,6 +161,7 @@ def _crawl_outlets(
     on_poll: Callable[[PollReport], None] | None,
     deliver: Callable[[Service, asyncio.Event], Coroutine[Any, Any, None]] | None,
     heartbeat: Heartbeat | None = None,
+    watch: ConfigWatch | None = None,
 ) -> CrawlReport:
     """Groups the outlets by spider and runs one scheduler for each group until all end; returns the combined report.
 
@@ -164,13 +175,8 @@ def _crawl_outlets(
     for outlet in outlets:
         names_by_spider[outlet.spider].append(outlet.name)
     spiders = process.spider_loader.list()
-    if without_spider := [outlet for outlet in outlets if outlet.spider not in spiders]:
-        raise ConfigError(
-            [
-                f"outlet {outlet.name!r}: there is no spider {outlet.spider!r}; there are {', '.join(spiders)}"
-                for outlet in without_spider
-            ]
-        )
+    if faults := unknown_spider_faults(outlets, spiders):
+        raise ConfigError(faults)
     if released := release_dead_leases(service.store, now=now()):
         log.info("taken over from a process that died: %s", ", ".join(released))
     stop = asyncio.Event()
@@ -188,18 +194,27 @@ def _crawl_outlets(
         tasks.append(process.crawl(spider, scheduler=scheduler))
 
     def on_stop(number: signal.Signals) -> None:
-        log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
+        if number == signal.SIGHUP:
+            systemd_notify.notify(systemd_notify.reloading())
+        else:
+            systemd_notify.notify(systemd_notify.STOPPING)
+            log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
         stop.set()
 
-    signals = StopSignals(
-        on_stop, exit_status=lambda number: 0 if continuous and number == signal.SIGTERM else 128 + number
-    )
+    def end_late(number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            restart_program()
+        os._exit(0 if continuous and number == signal.SIGTERM else 128 + number)
+
+    signals = StopSignals(on_stop, end_late=end_late, on_hangup=watch.ask if watch and hangup_means_restart() else None)
     if tasks:
         signals.install(asyncio.get_event_loop())
         if deliver is not None:
             _start_in_background(deliver(service, stop), stop)
         if continuous and service.config.crawl.callback:
             _start_in_background(_serve_callbacks(service, schedulers, stop), stop)
+        if watch is not None:
+            _start_in_background(watch.run(stop, spiders=spiders, restart=signals.restart), stop)
         beating = asyncio.get_event_loop().create_task(heartbeat.beat_until_cancelled()) if heartbeat else None
         process.start(install_signal_handlers=False)
         if beating:

@@ -1,12 +1,18 @@
-"""Checks that Scrapy finds the monitor's spiders; if another package `spiders` hides them, Scrapy gives no error."""
+"""Checks that Scrapy finds the spiders that outlets name; it gives no error if another `spiders` hides them."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import monitor
 from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from monitor.config import Outlet
 
 
 def spider_package() -> str:
@@ -21,3 +27,12 @@ def spider_package() -> str:
         problem = f"another package called `spiders` ({location}) hides the monitor's own"
         raise ConfigError([f"{problem}: uninstall it, or start the program elsewhere"])
     return "spiders"
+
+
+def unknown_spider_faults(outlets: Iterable[Outlet], spiders: Collection[str]) -> list[str]:
+    """Returns a line for each outlet whose spider is not among ``spiders``."""
+    return [
+        f"outlet {outlet.name!r}: there is no spider {outlet.spider!r}; there are {', '.join(spiders)}"
+        for outlet in outlets
+        if outlet.spider not in spiders
+    ]

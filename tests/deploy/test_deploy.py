@@ -211,6 +211,21 @@ def test_systemd_accepts_every_unit(unit: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_systemd_rates_the_exposure_of_a_service_at_most_3(unit: Path, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        missing("there is no systemd-analyze: apt-get install systemd")
+    path = tmp_path / unit.name.replace("@.", "@1.")
+    shutil.copy(unit, path)
+    completed = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=30", path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
 def test_a_unit_uses_existing_commands_and_configuration_keys(unit: Path, tmp_path: Path) -> None:
     environment = {}
     credentials = {value.partition(":")[0] for key, value in settings_of(unit) if key == "LoadCredential"}
