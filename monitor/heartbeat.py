@@ -28,10 +28,12 @@ class Heartbeat:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._failure = ""
+        self._beat_at: float | None = None  # a time of `time.monotonic`
 
     def beat(self) -> None:
         """Touches the file, creating it if it is missing, and answers systemd's watchdog.  Logs a failure once."""
         systemd_notify.notify(systemd_notify.WATCHDOG)
+        self._beat_at = time.monotonic()
         if self._path is None:
             return
         try:
@@ -40,6 +42,11 @@ class Heartbeat:
             if str(error) != self._failure:
                 log.error("no heartbeat: %s", error)  # noqa: TRY400  one line is enough
             self._failure = str(error)
+
+    @property
+    def age_seconds(self) -> float | None:
+        """The time since the last beat, None before the first."""
+        return None if self._beat_at is None else time.monotonic() - self._beat_at
 
     def beat_before_start(self) -> None:
         """Beats, and keeps systemd waiting for a process that waits for its store."""

@@ -60,6 +60,7 @@ class Service:
         self.is_store_unavailable = False  # at least one call failed, and none has succeeded since
         self._first_failure_loop_time: float | None = None  # event-loop time of the first failure of the outage
         self._waiting_call_count = 0
+        self.on_store_call: Callable[[float, str], None] = lambda _seconds, _result: None  # in a store thread
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking store call in a thread, retries it while the store is unavailable, and returns its result.
@@ -67,11 +68,24 @@ class Service:
         Crawling pauses meanwhile, because each caller awaits its call and holds only a few pages.  Raises
         StoreUnavailable when calls have failed for ``store_retry_timeout``; retries without limit if that is None.
         """
-        return await self._call_in(self._store_threads, partial(work, *args, **kwargs))
+        return await self._call_in(self._store_threads, partial(self._timed, work, *args, **kwargs))
 
     async def call_matching(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``work`` as `call` does, in a thread for long computations, which must not keep store calls waiting."""
         return await self._call_in(self._matching_threads, partial(work, *args, **kwargs))
+
+    def _timed(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        started_at, result = time.monotonic(), "failed"
+        try:
+            returned = work(*args, **kwargs)
+            result = "ok"
+        except StoreUnavailable:
+            result = "unavailable"
+            raise
+        else:
+            return returned
+        finally:
+            self.on_store_call(time.monotonic() - started_at, result)
 
     async def _call_in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 from collections import Counter
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
 
 from monitor.cli.context import CommandContext, with_context
+from monitor.crawl.observer import CrawlObserver, CrawlObservers
 from monitor.heartbeat import Heartbeat
 from monitor.models import Disposition
 from monitor.plural import plural
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.crawl.report import CrawlReport, PollReport
+    from monitor.models import Outcome
 
+DEFAULT_METRICS_ADDRESS = "127.0.0.1:9108"
 MAX_SHOWN_FAILURES_PER_OUTLET = 5  # in the summary; `outlets NAME` and --verbose show more
 
 
@@ -58,7 +62,7 @@ def crawl_command(
             context.config_directory,
             names=outlet_names,
             ignore_schedule=ignore_schedule,
-            on_poll=progress,
+            observer=progress,
             delivery=None if no_mail else delivery,
         )
     status = _print_summary(context, report)
@@ -84,8 +88,16 @@ def crawl_command(
     metavar="FILE",
     help="Touch this file every 5 s, for `alive`.",
 )
+@click.option(
+    "--metrics",
+    "metrics_address",
+    is_flag=False,
+    flag_value=DEFAULT_METRICS_ADDRESS,
+    metavar="[HOST:PORT]",
+    help=f"Answer /metrics (Prometheus), /healthz and /readyz; without an address at {DEFAULT_METRICS_ADDRESS}.",
+)
 @with_context
-def run_command(context: CommandContext, *, heartbeat: Path | None) -> int:
+def run_command(context: CommandContext, *, heartbeat: Path | None, metrics_address: str | None) -> int:
     """Crawl and deliver notifications continuously, each outlet at its own pace.
 
     Several processes may run on one store: they share the outlets, and one of them delivers each notification.  If the
@@ -100,6 +112,7 @@ def run_command(context: CommandContext, *, heartbeat: Path | None) -> int:
       media-monitor run
       media-monitor run --verbose 2>> run.log
       media-monitor run --heartbeat /tmp/heartbeat
+      media-monitor run --metrics
       kill -HUP "$(pidof -s media-monitor)"          use the changed file now
     """
     from monitor.crawl.config_watch import ConfigWatch, files_fingerprint
@@ -121,13 +134,17 @@ def run_command(context: CommandContext, *, heartbeat: Path | None) -> int:
     outlets, alerts = plural(len(context.config.outlets), "outlet"), plural(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
     collect_former_children()
-    report = process.run(
-        context.config,
-        context.config_directory,
-        on_poll=_PollLog(),
-        heartbeat=Heartbeat(heartbeat),
-        watch=ConfigWatch(context.config_path, context.config, fingerprint),
-    )
+    beat, observers = Heartbeat(heartbeat), list[CrawlObserver]([_PollLog()])
+    with ExitStack() as resources:
+        if metrics_address:
+            observers.append(resources.enter_context(_served_metrics(metrics_address, beat)))
+        report = process.run(
+            context.config,
+            context.config_directory,
+            observer=CrawlObservers(observers),
+            heartbeat=beat,
+            watch=ConfigWatch(context.config_path, context.config, fingerprint),
+        )
     for error in report.errors:
         log.error("%s", error)
     log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))
@@ -138,13 +155,29 @@ def run_command(context: CommandContext, *, heartbeat: Path | None) -> int:
     return 128 + signal.SIGINT if report.stop_signal == signal.SIGINT else 0
 
 
-class _PollLog:
+@contextmanager
+def _served_metrics(address: str, heartbeat: Heartbeat) -> Iterator[CrawlObserver]:
+    """Yields the observer that counts metrics, and answers requests for them within the block."""
+    from monitor.config.types import valid_listen_address
+    from monitor.metrics.crawl_metrics import CrawlMetrics
+    from monitor.metrics.server import serve_metrics
+
+    try:
+        valid_listen_address(address)
+    except ValueError as error:
+        raise click.UsageError(f"--metrics: {error}") from None
+    metrics = CrawlMetrics()
+    with serve_metrics(address, metrics.registry, heartbeat):
+        yield metrics
+
+
+class _PollLog(CrawlObserver):
     """Logs each poll of `run`; of an outage on the monitor's side only the beginning and the end."""
 
     def __init__(self) -> None:
         self._has_outage = False
 
-    def __call__(self, poll: PollReport) -> None:
+    def poll_ended(self, poll: PollReport) -> None:
         log = logging.getLogger("monitor.run")
         if poll.own_outage:
             if not self._has_outage:
@@ -183,13 +216,13 @@ def _set_log_level(context: CommandContext, *, level: int = logging.WARNING) -> 
     logging.getLogger("monitor").setLevel(logging.INFO if context.is_verbose else level)
 
 
-class _CrawlProgress:
-    """Shows a progress bar of polled outlets on a terminal; called after each poll.  Logs polls with ``--verbose``."""
+class _CrawlProgress(CrawlObserver):
+    """Shows a progress bar of polled outlets on a terminal, with the pages so far.  Logs polls with ``--verbose``."""
 
     def __init__(self, context: CommandContext, outlets: int) -> None:
         self._bar = context.progress_bar()
         self._task = self._bar.add_task("outlets", total=outlets)
-        self._stories = 0
+        self._pages = self._stories = 0
         self._verbose = context.is_verbose
 
     def __enter__(self) -> Self:
@@ -199,11 +232,17 @@ class _CrawlProgress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def __call__(self, poll: PollReport) -> None:
+    def page_ended(self, outlet: str, outcome: Outcome) -> None:  # noqa: ARG002  as CrawlObserver has it
+        self._pages += 1
+        self._stories += outcome.disposition is Disposition.STORED
+        self._bar.update(
+            self._task, description=f"{plural(self._pages, 'page')}, {plural(self._stories, 'story', 'stories')}"
+        )
+
+    def poll_ended(self, report: PollReport) -> None:
         if self._verbose:
-            _log_poll(poll)
-        self._stories += poll.count_pages(Disposition.STORED)
-        self._bar.update(self._task, advance=1, description=plural(self._stories, "story", "stories"))
+            _log_poll(report)
+        self._bar.advance(self._task)
 
 
 def _print_summary(context: CommandContext, report: CrawlReport) -> int:

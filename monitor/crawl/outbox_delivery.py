@@ -13,6 +13,7 @@ from monitor.notify.report import DeliveryReport
 from monitor.plural import plural
 
 if TYPE_CHECKING:
+    from monitor.crawl.observer import CrawlObserver
     from monitor.notify.dispatcher import Dispatcher
     from monitor.service import Service
 
@@ -24,7 +25,7 @@ RUN_DELIVERY_INTERVAL_SECONDS = 5.0  # pause of `run` between two deliveries
 CRAWL_DELIVERY_INTERVAL_SECONDS = 30.0
 
 
-async def deliver_until_stopped(service: Service, stop: asyncio.Event) -> None:
+async def deliver_until_stopped(service: Service, stop: asyncio.Event, *, observer: CrawlObserver) -> None:
     """Sends the due notifications every RUN_DELIVERY_INTERVAL_SECONDS until ``stop`` is set, and logs the results.
 
     Logs each channel that has due notifications and is not configured, once.
@@ -36,6 +37,7 @@ async def deliver_until_stopped(service: Service, stop: asyncio.Event) -> None:
     while not stop.is_set():
         report = await _deliver_once(dispatcher, stop)
         log_report(report)
+        observer.delivery_ended(report)
         for channel in report.queued.keys() - logged:
             waiting = plural(report.queued[channel], "notification waits", "notifications wait")
             log.warning("%s in the outbox: the channel %s is not configured", waiting, channel)

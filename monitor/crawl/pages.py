@@ -255,6 +255,7 @@ class DuePages:
         """Adds the outcome to the report, logs a stored story, and updates ``next_retry_at`` after a failure."""
         url, is_first = entry.candidate.url, entry.outcome is None and not entry.attempts
         self._report.add_page(url, outcome, is_first=is_first)
+        self._context.observer.page_ended(self._outlet.name, outcome)
         if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
             log.info("%s: %s %s", self._outlet.name, outcome.disposition.value, url)
         is_retried = outcome.disposition is Disposition.FAILED or outcome.kind == HEADLINE_FLAG

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from monitor.crawl import discover, health, sources
 from monitor.crawl.admission import MAX_NEW_URLS_PER_DAY, AdmittedUrls, admit
 from monitor.crawl.habits import Habits
 from monitor.crawl.lease import Lease
+from monitor.crawl.observer import CrawlObserver
 from monitor.crawl.pages import DuePages, LearnedPageTraits
 from monitor.crawl.report import PollReport
 from monitor.crawl.websub.schedule import pause_with_pushes
@@ -65,6 +66,7 @@ class PollContext:
     stop: asyncio.Event  # when it is set, polls start no further page
     releases: LeaseReleases
     idle_outlets: IdleOutlets
+    observer: CrawlObserver = field(default_factory=CrawlObserver)
     subscriber: Subscriber | None = None  # None if no hub can push to this process
 
 

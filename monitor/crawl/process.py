@@ -22,6 +22,7 @@ from scrapy.settings import Settings
 
 from monitor import systemd_notify
 from monitor.crawl.lease import release_dead_leases
+from monitor.crawl.observer import CrawlObserver
 from monitor.crawl.outbox_delivery import deliver_during_pass, deliver_until_stopped
 from monitor.crawl.report import CrawlReport
 from monitor.crawl.restart import hangup_means_restart, restart_program
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from monitor.config import Config, CrawlSettings, Outlet
     from monitor.crawl.config_watch import ConfigWatch
     from monitor.crawl.fetch import Fetcher
-    from monitor.crawl.report import PollReport
     from monitor.crawl.scheduler import OutletScheduler
     from monitor.notify.report import DeliveryReport
     from monitor.service import Service
@@ -60,7 +60,7 @@ def crawl(
     *,
     names: Sequence[str] = (),
     ignore_schedule: bool = False,
-    on_poll: Callable[[PollReport], None] | None = None,
+    observer: CrawlObserver | None = None,
     delivery: DeliveryReport | None = None,
 ) -> CrawlReport:
     """Polls each due outlet once and returns a report.
@@ -68,7 +68,7 @@ def crawl(
     Delivers notifications while it polls only if ``delivery`` is given, and adds the results to it; none at the end.
 
     ``names`` limits the crawl to these outlets (empty: all); ``ignore_schedule`` also polls outlets that are not due.
-    ``base`` is the directory of relative paths in ``config``.  Calls ``on_poll`` with the report of each poll.  Raises
+    ``base`` is the directory of relative paths in ``config``.  ``observer`` gets the events of the crawl.  Raises
     StoreUnavailable, StoreRefused or ConfigError before the first fetch; the returned report lists later errors.
     """
     from monitor.service import STORE_RETRY_TIMEOUT, open_service
@@ -80,7 +80,7 @@ def crawl(
             names=names,
             ignore_schedule=ignore_schedule,
             continuous=False,
-            on_poll=on_poll,
+            observer=observer or CrawlObserver(),
             deliver=partial(deliver_during_pass, total=delivery) if delivery is not None else None,
         )
 
@@ -89,7 +89,7 @@ def run(
     config: Config,
     base: Path,
     *,
-    on_poll: Callable[[PollReport], None] | None = None,
+    observer: CrawlObserver | None = None,
     heartbeat: Heartbeat | None = None,
     watch: ConfigWatch | None = None,
 ) -> CrawlReport:
@@ -101,15 +101,15 @@ def run(
     from monitor.service import open_service
 
     use_own_directory()
-    heartbeat = heartbeat or Heartbeat(None)
+    heartbeat, observer = heartbeat or Heartbeat(None), observer or CrawlObserver()
     with open_service(config, base, while_unavailable=heartbeat.beat_before_start) as service:
         return _crawl_outlets(
             service,
             names=(),
             ignore_schedule=False,
             continuous=True,
-            on_poll=on_poll,
-            deliver=deliver_until_stopped,
+            observer=observer,
+            deliver=partial(deliver_until_stopped, observer=observer),
             heartbeat=heartbeat,
             watch=watch,
         )
@@ -158,7 +158,7 @@ def _crawl_outlets(
     continuous: bool,
     names: Sequence[str],
     ignore_schedule: bool,
-    on_poll: Callable[[PollReport], None] | None,
+    observer: CrawlObserver,
     deliver: Callable[[Service, asyncio.Event], Coroutine[Any, Any, None]] | None,
     heartbeat: Heartbeat | None = None,
     watch: ConfigWatch | None = None,
@@ -169,6 +169,7 @@ def _crawl_outlets(
     """
     from monitor.crawl.scheduler import OutletScheduler
 
+    observer.service_opened(service)
     process = _new_crawler_process()
     outlets = [outlet for outlet in service.config.outlets if not names or outlet.name in set(names)]
     names_by_spider: dict[str, list[str]] = defaultdict(list)
@@ -188,7 +189,7 @@ def _crawl_outlets(
             ignore_schedule=ignore_schedule,
             continuous=continuous,
             stop=stop,
-            on_poll=on_poll,
+            observer=observer,
         )
         schedulers.append(scheduler)
         tasks.append(process.crawl(spider, scheduler=scheduler))
@@ -211,6 +212,7 @@ def _crawl_outlets(
         signals.install(asyncio.get_event_loop())
         if deliver is not None:
             _start_in_background(deliver(service, stop), stop)
+        _start_in_background(observer.work(service, stop), stop)
         if continuous and service.config.crawl.callback:
             _start_in_background(_serve_callbacks(service, schedulers, stop), stop)
         if watch is not None:
@@ -258,12 +260,19 @@ def _start_in_background(work: Coroutine[Any, Any, None], stop: asyncio.Event) -
     from twisted.internet import reactor
 
     task = asyncio.get_event_loop().create_task(work)
+    task.add_done_callback(_log_failure)
 
     async def finish() -> None:
         stop.set()
         await asyncio.gather(task, return_exceptions=True)
 
     reactor.addSystemEventTrigger("before", "shutdown", lambda: deferred_from_coro(finish()))  # type: ignore[arg-type]  # as documented: phase, event, callable
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """Logs the exception that has ended a background task; the crawl goes on without it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a part of the process has ended: %r", error, exc_info=error)
 
 
 def _combine_crawl_reports(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:

@@ -16,6 +16,7 @@ from monitor.crawl.document_parsers import parser_pool
 from monitor.crawl.fetch import Fetcher
 from monitor.crawl.idle_outlets import IdleOutlets
 from monitor.crawl.lease import LEASE_TERM, RELEASE_LINGER_SECONDS, LeaseReleases
+from monitor.crawl.observer import CrawlObserver
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.polling_price import PollingPrice
@@ -30,7 +31,7 @@ from monitor.rendering import engines
 from monitor.retry_policy import OWN_OUTAGE_PAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from scrapy.crawler import Crawler
@@ -72,7 +73,8 @@ def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
 class OutletScheduler:
     """Polls the outlets in ``names``, which use one spider: each once or, if ``continuous``, whenever it is due.
 
-    ``ignore_schedule`` polls outlets that are not due too.  Setting ``stop`` ends `run`.  ``on_poll`` gets each report.
+    ``ignore_schedule`` polls outlets that are not due too.  Setting ``stop`` ends `run`.  ``observer`` gets the
+    events.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class OutletScheduler:
         ignore_schedule: bool = False,
         continuous: bool = False,
         stop: asyncio.Event | None = None,
-        on_poll: Callable[[PollReport], None] | None = None,
+        observer: CrawlObserver | None = None,
         resources: ExitStack | None = None,
     ) -> None:
         self.service = service
@@ -91,7 +93,8 @@ class OutletScheduler:
         self.report = CrawlReport()
         self.stop = stop or asyncio.Event()
         self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
-        self._ignore_schedule, self._continuous, self._on_poll = ignore_schedule, continuous, on_poll
+        self._ignore_schedule, self._continuous = ignore_schedule, continuous
+        self._observer = observer or CrawlObserver()
         self._price = PollingPrice(self.config)
         self._lease_holder = current_process_identity()
         self._leased_states: dict[str, OutletState] = {}
@@ -122,6 +125,7 @@ class OutletScheduler:
             subscriber=self._subscriber,
             releases=LeaseReleases(self.service, linger_seconds=RELEASE_LINGER_SECONDS if self._continuous else 0.0),
             idle_outlets=IdleOutlets(),
+            observer=self._observer,
         )
         remaining = list(self._outlets)
         stopped = asyncio.create_task(self.stop.wait())
@@ -343,8 +347,7 @@ class OutletScheduler:
             reports.append(report)
             if self._continuous and report.next_poll_at is not None:
                 heapq.heappush(self._next_poll_times, report.next_poll_at)
-            if self._on_poll:
-                self._on_poll(report)
+            self._observer.poll_ended(report)
         return reports
 
     async def _finish_polls(self) -> None:

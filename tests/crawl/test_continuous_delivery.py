@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from monitor.config import Config
 from monitor.crawl import outbox_delivery
+from monitor.crawl.observer import CrawlObserver
 from monitor.notify.report import ChannelReport, DeliveryReport
 from store.examples import notification, page_commit, story
 
@@ -42,7 +43,7 @@ def test_run_logs_once_that_a_channel_is_not_configured(
 
         monkeypatch.setattr(store, "count_due", count_due)
         service = cast("Service", SimpleNamespace(store=store, config=Config()))
-        await outbox_delivery.deliver_until_stopped(service, stop)
+        await outbox_delivery.deliver_until_stopped(service, stop, observer=CrawlObserver())
 
     asyncio.run(deliver_three_times())
     assert len(counts) == 3

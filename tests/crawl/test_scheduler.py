@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.config import Config, Outlet
 from monitor.crawl import outbox_delivery
 from monitor.crawl import scheduler as scheduler_module
+from monitor.crawl.observer import CrawlObserver
 from monitor.crawl.report import PollReport
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import StoreUnavailable
@@ -83,7 +84,7 @@ def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.Monke
     monkeypatch.setattr("monitor.delivery.configured_dispatcher", lambda *_: FailingDispatcher())
     monkeypatch.setattr(outbox_delivery, "RUN_DELIVERY_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
-    asyncio.run(asyncio.wait_for(outbox_delivery.deliver_until_stopped(service, stop), 30))
+    asyncio.run(asyncio.wait_for(outbox_delivery.deliver_until_stopped(service, stop, observer=CrawlObserver()), 30))
     assert deliveries == [0, 1, 2]
 
 
@@ -115,11 +116,12 @@ def test_an_outlet_is_polled_when_it_is_due_not_at_the_next_scan(
     outlet = Outlet(name="X", url=site.url, feeds=(f"{site.url}rss",), every=timedelta(seconds=1))
     stop, polls = asyncio.Event(), list[PollReport]()
 
-    def stop_after_three(report: PollReport) -> None:
-        polls.append(report)
-        if len(polls) == 3:
-            stop.set()
+    class StopAfterThree(CrawlObserver):
+        def poll_ended(self, report: PollReport) -> None:
+            polls.append(report)
+            if len(polls) == 3:
+                stop.set()
 
-    report = engine.crawl(FakeService(outlet), continuous=True, stop=stop, on_poll=stop_after_three)
+    report = engine.crawl(FakeService(outlet), continuous=True, stop=stop, observer=StopAfterThree())
     assert len(polls) == 3
     assert report.seconds < 30

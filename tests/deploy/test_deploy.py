@@ -294,8 +294,11 @@ def test_the_deployment_mounts_existing_volumes_and_selects_its_pods() -> None:
     assert {mount["name"] for mount in crawler["volumeMounts"]} == set(volumes)
     assert pod["securityContext"]["runAsNonRoot"]
     assert crawler["securityContext"]["readOnlyRootFilesystem"]
-    _, option, heartbeat = crawler["args"]
+    _, option, heartbeat, *metrics = crawler["args"]
     assert option == "--heartbeat"
+    (port,) = crawler["ports"]
+    assert metrics == ["--metrics", f"0.0.0.0:{port['containerPort']}"]
+    assert crawler["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": port["name"]}
     for probe in ("startupProbe", "livenessProbe"):
         assert crawler[probe]["exec"]["command"] == ["media-monitor", "alive", heartbeat]
     assert COMPOSE["services"]["crawler"]["healthcheck"]["test"] == ["CMD", "media-monitor", "alive", heartbeat]

@@ -1,0 +1,1 @@
+"""Metrics of a `run` process for Prometheus, and its health for probes."""
