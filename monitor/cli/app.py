@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import io
-import logging
 import os
 import re
 import stat
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from monitor import __version__
+from monitor.cli import logs
 from monitor.errors import ConfigError, MonitorError, QueryError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command that the arguments name (default: sys.argv) and exits with the command's status."""
     _prepare_streams()
     debug = bool(os.environ.get("MONITOR_DEBUG"))
-    start_logging()
+    logs.start_logging()
     try:
         status = program.main(args=arguments, prog_name="media-monitor", standalone_mode=False)
         with _exit_quietly_on_broken_pipe():
@@ -184,15 +184,6 @@ def _error_line(error: Exception) -> str:
         _discard_stdout()
         return f"stdout: {error.strerror}"
     return f"internal error: {type(error).__name__}: {error} (MONITOR_DEBUG=1 shows where; please report it)"
-
-
-def start_logging() -> None:
-    """Logs warnings and errors to stderr, without the control characters that texts from outside may contain."""
-    from monitor.cli.printable_streams import PrintableFormatter
-
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 def _prepare_streams() -> None:

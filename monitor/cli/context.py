@@ -50,6 +50,7 @@ class CommandContext:
 
     config_option: str | None = None
     is_verbose = False
+    is_quiet = False  # prints errors only; set before the first use of `out`
 
     @cached_property
     def config_path(self) -> Path:
@@ -122,7 +123,7 @@ class CommandContext:
 
         terminal = sys.stdout.isatty()
         width = None if terminal or os.environ.get("COLUMNS", "").isdecimal() else PIPE_WIDTH_COLUMNS
-        return PrintableConsole(highlight=False, width=width, emoji=False, soft_wrap=not terminal)
+        return PrintableConsole(highlight=False, width=width, emoji=False, soft_wrap=not terminal, quiet=self.is_quiet)
 
     @cached_property
     def err(self) -> Console:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from monitor.cli.context import CommandContext, with_context
+from monitor.cli.logs import LogFormat, log_as
 from monitor.crawl.observer import CrawlObserver, CrawlObservers
 from monitor.heartbeat import Heartbeat
-from monitor.models import Disposition
+from monitor.models import Disposition, rfc3339
 from monitor.plural import plural
 from monitor.suggestions import unknown_name_message
 
@@ -32,6 +33,7 @@ MAX_SHOWN_FAILURES_PER_OUTLET = 5  # in the summary; `outlets NAME` and --verbos
 @click.option("--outlet", "-o", "names", multiple=True, metavar="NAME", help="Only this outlet; may be repeated.")
 @click.option("--all", "ignore_schedule", is_flag=True, help="Poll outlets that are not due too.")
 @click.option("--no-mail", is_flag=True, help="Leave the notifications in the outbox.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only faults of the monitor and of deliveries, for cron.")
 @with_context
 def crawl_command(
     context: CommandContext,
@@ -39,17 +41,21 @@ def crawl_command(
     names: tuple[str, ...],
     ignore_schedule: bool,
     no_mail: bool,
+    quiet: bool,
 ) -> int:
     """Poll the outlets that are due once, then deliver the notifications that are due.
 
-    For cron; `run` crawls continuously.
+    For cron; `run` crawls continuously.  With --quiet, outlets that fail are not printed: `outlets` shows them, and
+    `mail.ops` reports those that keep failing.
 
     \b
     Examples:
       media-monitor crawl
       media-monitor crawl --all
+      media-monitor crawl --quiet                    in a crontab
       media-monitor crawl --outlet "National Technology News" --all
     """
+    context.is_quiet = quiet
     outlet_names = _configured_outlet_names(context, names)
     _set_log_level(context)
     from monitor.crawl import process
@@ -96,8 +102,28 @@ def crawl_command(
     metavar="[HOST:PORT]",
     help=f"Answer /metrics (Prometheus), /healthz and /readyz; without an address at {DEFAULT_METRICS_ADDRESS}.",
 )
+@click.option(
+    "--log-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Log to this file instead of stderr; it is renamed at 10 MB, and five old ones are kept.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    show_default=True,
+    help="auto: text on a terminal, else one JSON object per line.",
+)
 @with_context
-def run_command(context: CommandContext, *, heartbeat: Path | None, metrics_address: str | None) -> int:
+def run_command(
+    context: CommandContext,
+    *,
+    heartbeat: Path | None,
+    metrics_address: str | None,
+    log_file: Path | None,
+    log_format: LogFormat,
+) -> int:
     """Crawl and deliver notifications continuously, each outlet at its own pace.
 
     Several processes may run on one store: they share the outlets, and one of them delivers each notification.  If the
@@ -110,7 +136,8 @@ def run_command(context: CommandContext, *, heartbeat: Path | None, metrics_addr
     \b
     Examples:
       media-monitor run
-      media-monitor run --verbose 2>> run.log
+      media-monitor run --log-file run.log
+      media-monitor run --log-format text 2>&1 | grep WARNING
       media-monitor run --heartbeat /tmp/heartbeat
       media-monitor run --metrics
       kill -HUP "$(pidof -s media-monitor)"          use the changed file now
@@ -123,6 +150,7 @@ def run_command(context: CommandContext, *, heartbeat: Path | None, metrics_addr
 
     fingerprint = files_fingerprint(context.config_path)  # before the files are loaded, so that no change is missed
     _configured_outlet_names(context, ())
+    log_as(log_format, log_file)
     _set_log_level(context, level=logging.INFO)
     from monitor.crawl import process
     from monitor.delivery import unconfigured_channels
@@ -192,10 +220,27 @@ class _PollLog(CrawlObserver):
 def _log_poll(poll: PollReport) -> None:
     """Logs a line with the result of one poll, as a warning if the poll failed."""
     log, line = logging.getLogger("monitor.run"), f"{poll.outlet}: {_page_counts(poll)}"
+    fields = _poll_fields(poll)
     if poll.has_failed:
-        log.warning("%s; %s", line, "; ".join(poll.failures[:1] or poll.notes[:1]) or "failed")
+        log.warning("%s; %s", line, "; ".join(poll.failures[:1] or poll.notes[:1]) or "failed", extra=fields)
     else:
-        log.info("%s", line)
+        log.info("%s", line, extra=fields)
+
+
+def _poll_fields(poll: PollReport) -> dict[str, object]:
+    """Returns the values that a poll's line has as JSON, besides its text."""
+    counts: Counter[str] = Counter()
+    for (disposition, _), number in poll.outcomes.items():
+        counts[disposition.value] += number
+    return {
+        "outlet": poll.outlet,
+        "failed": poll.has_failed,
+        "listed": poll.listed_entry_count,
+        "new": poll.new_candidate_count,
+        "pages": dict(counts),
+        "seconds": round(poll.seconds, 1),
+        "next_poll_at": poll.next_poll_at and rfc3339(poll.next_poll_at),
+    }
 
 
 def _configured_outlet_names(context: CommandContext, names: tuple[str, ...]) -> list[str]:
@@ -213,7 +258,8 @@ def _configured_outlet_names(context: CommandContext, names: tuple[str, ...]) ->
 
 
 def _set_log_level(context: CommandContext, *, level: int = logging.WARNING) -> None:
-    logging.getLogger("monitor").setLevel(logging.INFO if context.is_verbose else level)
+    """Logs what is at least as severe as ``level``; with ``--verbose`` everything, such as each stored story."""
+    logging.getLogger("monitor").setLevel(logging.DEBUG if context.is_verbose else level)
 
 
 class _CrawlProgress(CrawlObserver):
@@ -286,7 +332,7 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
     if report.outlets_leased_elsewhere:
         held = plural(len(report.outlets_leased_elsewhere), "outlet is", "outlets are")
         out.print(f"{held} polled by another process: {', '.join(report.outlets_leased_elsewhere)}", markup=False)
-    for poll in report.polls:
+    for poll in () if context.is_quiet else report.polls:
         for line in () if poll.own_outage else _problem_lines(poll):
             err.print(line, markup=False)
     if outages := [poll.own_outage_line for poll in report.polls if poll.own_outage]:

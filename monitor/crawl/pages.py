@@ -257,7 +257,7 @@ class DuePages:
         self._report.add_page(url, outcome, is_first=is_first)
         self._context.observer.page_ended(self._outlet.name, outcome)
         if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
-            log.info("%s: %s %s", self._outlet.name, outcome.disposition.value, url)
+            log.debug("%s: %s %s", self._outlet.name, outcome.disposition.value, url)
         is_retried = outcome.disposition is Disposition.FAILED or outcome.kind == HEADLINE_FLAG
         if is_retried and outcome.next_at is not None:
             self.next_retry_at = min(self.next_retry_at or outcome.next_at, outcome.next_at)

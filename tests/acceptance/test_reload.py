@@ -73,7 +73,7 @@ def test_a_file_with_faults_is_refused_and_the_old_one_stays(
         monitor.configure(values | {"alerts": [SBERBANK | {"query": "(Sberbank"}]})
         process.send_signal(signal.SIGHUP)
         wait_for(lambda: "is refused" in monitor.log("run"))
-        assert 'alerts[0].query: unmatched "(" at column 1' in monitor.log("run")
+        assert 'alerts[0].query: unmatched \\"(\\" at column 1' in monitor.log("run")
         late = demo_story(MERIDIAN, 2, word="Sberbank")
         newsroom[MERIDIAN].publish(late)
         wait_for(lambda: sink.received)

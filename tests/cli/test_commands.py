@@ -603,6 +603,19 @@ def test_a_verbose_crawl_logs_its_polls(home: Path) -> None:
     assert "0 new of 0 listed" not in shell(line, home).stderr
 
 
+def test_a_quiet_crawl_prints_nothing_about_outlets(home: Path) -> None:
+    config = CONFIG.replace("https://meridian.example/", "http://127.0.0.1:1/")
+    (home / "monitor.yaml").write_text(
+        config.replace("alerts:", "mail: {url: 'smtp://127.0.0.1:1'}\nalerts:"), encoding="utf-8"
+    )
+    run = shell("media-monitor crawl --outlet Meridian --all --no-mail --quiet", home)
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", "")
+    run = shell("media-monitor crawl --outlet Meridian --all --quiet", home)  # the mail server is away, too
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert "127.0.0.1:1" in run.stderr
+
+
 def test_match_names_alerts_and_topics_and_reports_invalid_lines(home: Path, command: Callable[..., Run]) -> None:
     lines = [
         json.dumps(story("bank", "Sberbank is a bank.").to_json()),

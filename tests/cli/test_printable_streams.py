@@ -54,11 +54,11 @@ def test_a_traceback_keeps_its_lines() -> None:
 def test_the_program_logs_without_control_characters(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from monitor.cli import app
+    from monitor.cli import logs
 
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
-    app.start_logging()
+    logs.start_logging()
     logging.getLogger("monitor.x").warning("from outside: %s", HOSTILE)
     assert "from outside: title" in (printed := capsys.readouterr().err)
     assert not has_control_characters(printed)
