@@ -42,6 +42,7 @@ MODULE_AND_HELP_BY_COMMAND = {
     "export": ("transfer", "Write stories to a file."),
     "import": ("transfer", "Read stories from a file."),
     "copy": ("transfer", "Copy all data of a monitor into another store."),
+    "prune": ("prune", "Delete what keep_for no longer keeps."),
     "setup": ("setup", "Prepare Elasticsearch and Kibana."),
     "replay": ("setup", "Store again the documents that Elasticsearch rejected."),
 }

@@ -107,7 +107,11 @@ def _key_path(name: str) -> document.KeyPath:
     """Converts a variable's name without its prefix to a path: ``ALERTS__0__TO`` to ("alerts", 0, "to")."""
     keys: list[str | int] = []
     for part in name.split("__"):
-        is_name = bool(keys) and keys[-1] in _KEYS_OF_NAMES and (keys[-1] != "topics" or len(keys) == 1)
+        is_name = (
+            bool(keys)
+            and keys[-1] in _KEYS_OF_NAMES
+            and (keys[-1] != "topics" or keys in (["topics"], ["keep_for", "topics"]))
+        )
         is_index = part.isdigit() and part.isascii() and not is_name
         keys.append(int(part) if is_index else part if is_name else part.lower())
     return tuple(keys)

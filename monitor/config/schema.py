@@ -34,6 +34,7 @@ from monitor.config.types import (
     PositiveDuration,
     QueryText,
     QuietHours,
+    RetentionPeriod,
     SingleLine,
     StoreUrl,
     TermName,
@@ -208,11 +209,21 @@ class Alert(FrozenModel):
         return {channel: targets for channel, targets in ((CHANNEL_NAME, self.to),) if targets}
 
 
+class KeepFor(FrozenModel):
+    """For how long stored data is kept after it was first seen; without a duration, for ever."""
+
+    stories: RetentionPeriod | None = None
+    matched: RetentionPeriod | None = None  # stories that an alert matched; default: as stories
+    topics: dict[NonEmptyName, RetentionPeriod] = Field(default_factory=dict)  # stories of a topic, at least
+    urls: RetentionPeriod | None = None  # addresses without a stored story
+
+
 class Config(FrozenModel):
     store: StoreSettings = StoreSettings()
     mail: MailSettings = MailSettings()
     crawl: CrawlSettings = CrawlSettings()
     keep: Literal["matching", "all"] = "matching"
+    keep_for: KeepFor = KeepFor()
     terms: dict[TermName, str] = Field(default_factory=dict)  # fragments of queries, used as @name
     topics: dict[NonEmptyName, QueryText] = Field(default_factory=dict)
     outlets: tuple[Outlet, ...] = ()

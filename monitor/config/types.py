@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BY_UNIT = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MAX_DURATION_SECONDS = 3650 * 86400.0  # ten years; a longer duration is a typing error
+MIN_RETENTION_PERIOD = timedelta(days=15)  # longer than the two weeks in which near-duplicates are looked up
 _CONTROL_CHARACTER_PATTERN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HOST_LABEL_PATTERN = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME_PATTERN = re.compile(rf"{_HOST_LABEL_PATTERN}(?:\.{_HOST_LABEL_PATTERN})*\.?")
@@ -353,9 +354,18 @@ def parse_server_url(value: str) -> SplitResult:
     return parts
 
 
+def _valid_retention_period(value: timedelta) -> timedelta:
+    if value < MIN_RETENTION_PERIOD:
+        raise ValueError(f"must be at least {MIN_RETENTION_PERIOD.days}d: reprints are recognised for two weeks")
+    return value
+
+
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(to_timedelta)]
 PositiveDuration: TypeAlias = Annotated[
     timedelta, BeforeValidator(to_timedelta), AfterValidator(_valid_positive_duration)
+]
+RetentionPeriod: TypeAlias = Annotated[
+    timedelta, BeforeValidator(to_timedelta), AfterValidator(_valid_retention_period)
 ]
 Budget: TypeAlias = Annotated[PollBudget, BeforeValidator(to_poll_budget)]
 SingleLine: TypeAlias = Annotated[str, AfterValidator(valid_single_line)]

@@ -32,6 +32,7 @@ from monitor.errors import ConfigError, MonitorError
 from monitor.heartbeat import Heartbeat
 from monitor.malloc import return_freed_blocks
 from monitor.models import now
+from monitor.retention import delete_until_stopped
 from monitor.temporary_files import use_own_directory
 
 if TYPE_CHECKING:
@@ -213,6 +214,8 @@ def _crawl_outlets(
         if deliver is not None:
             _start_in_background(deliver(service, stop), stop)
         _start_in_background(observer.work(service, stop), stop)
+        if continuous:
+            _start_in_background(delete_until_stopped(service, stop), stop)
         if continuous and service.config.crawl.callback:
             _start_in_background(_serve_callbacks(service, schedulers, stop), stop)
         if watch is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from monitor.store.protocol import Dump, Frontier, Leases, Outbox, Search, Settings, Stories
+    from monitor.store.protocol import Dump, Frontier, Leases, Outbox, Retention, Search, Settings, Stories
 
 
 class ComposedStore:
@@ -23,6 +23,7 @@ class ComposedStore:
         leases: Leases,
         outbox: Outbox,
         settings: Settings,
+        retention: Retention,
         dump: Dump,
     ) -> None:
         self.enqueue = frontier.enqueue
@@ -66,6 +67,13 @@ class ComposedStore:
         self.compare_and_set = settings.compare_and_set
         self.setting = settings.setting
         self.settings = settings.settings
+
+        self.expired_stories = retention.expired_stories
+        self.delete_stories = retention.delete_stories
+        self.expired_urls = retention.expired_urls
+        self.delete_urls = retention.delete_urls
+        self.give_back_space = retention.give_back_space
+        self.compact = retention.compact
 
         self.dump = dump.dump
         self.load = dump.load

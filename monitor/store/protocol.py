@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -372,6 +372,59 @@ class Settings(Protocol):
         """Returns the documents whose keys begin with ``prefix``, in a dict by key."""
 
 
+class ExpiryKey(NamedTuple):
+    """A stored story and when it was first seen, in which order expired stories are listed."""
+
+    first_seen_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoryExpiry:
+    """Which stories have expired: those first seen before a time; None keeps the stories of that kind for ever."""
+
+    unmatched_before: datetime | None  # stories that no alert matched
+    matched_before: datetime | None  # stories that an alert matched
+    topics_before: Mapping[str, datetime | None]  # a story of these topics is kept at least as long
+
+    def covers(self, story: Story) -> bool:
+        """Returns True if the story has expired."""
+        times = [self.matched_before if story.alerts else self.unmatched_before]
+        times += [self.topics_before[topic] for topic in story.topics if topic in self.topics_before]
+        return all(time is not None and story.first_seen_at < time for time in times)
+
+
+class Retention(Protocol):
+    """Finds and deletes what has expired, in steps that a kill may interrupt: what is left expires again."""
+
+    def expired_stories(self, expiry: StoryExpiry, *, after: ExpiryKey | None, limit: int) -> list[ExpiryKey]:
+        """Returns up to ``limit`` expired stories, the first seen first, behind ``after``.
+
+        Leaves out stories of which a notification is unsent.  An empty list means that none is left.
+        """
+
+    def delete_stories(self, ids: Sequence[str]) -> int:
+        """Deletes these stories with their versions, hits and notifications; returns how many stories were stored.
+
+        The URLs stay, so that no source that lists one makes it be fetched again.
+        """
+
+    def expired_urls(self, before: datetime, *, after: str, limit: int) -> list[str]:
+        """Returns up to ``limit`` ids of URLs first seen before a time that wait for no fetch and have no stored story.
+
+        In order of id, behind the id ``after``.  An empty list means that none is left.
+        """
+
+    def delete_urls(self, ids: Sequence[str]) -> int:
+        """Deletes these URLs and the aliases of their stories; returns how many were stored."""
+
+    def give_back_space(self) -> bool:
+        """Returns some free space of the store to the file system; returns True if more is left."""
+
+    def compact(self) -> None:
+        """Rewrites the store without free space, if it does not give it back in steps; writers wait meanwhile."""
+
+
 class Dump(Protocol):
     """Exports all records of the store (`dump`) and imports records (`load`), to copy one store into another."""
 
@@ -441,7 +494,7 @@ class Capabilities:
     kibana: bool = False  # Kibana can show the store's stories and hits
 
 
-class Store(Lifecycle, Frontier, Stories, Search, Leases, Outbox, Settings, Dump, Protocol):
+class Store(Lifecycle, Frontier, Stories, Search, Leases, Outbox, Settings, Retention, Dump, Protocol):
     """A store: all required roles, and the optional roles under `capabilities`."""
 
     @property

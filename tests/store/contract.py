@@ -30,7 +30,7 @@ from monitor.models import (
 from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
-from monitor.store.protocol import StoryHistory, UrlAlias
+from monitor.store.protocol import StoryExpiry, StoryHistory, UrlAlias
 from monitor.urls import former_story_ids
 from store.examples import DAY, MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
@@ -1083,6 +1083,80 @@ class Setup:
         line = store.ping()
         assert line
         assert "\n" not in line
+
+    # ---- retention
+
+    def test_expired_stories_are_listed_by_age(self, store: Store) -> None:
+        for name, days, alerts, topics in (
+            ("old", 40, (), ()),
+            ("older", 50, (), ("chips",)),
+            ("matched", 60, ("banks",), ()),
+            ("oldest", 90, (), ("chips",)),
+            ("new", 5, (), ()),
+        ):
+            example = story(name, first_seen_at=NOW - days * DAY, alerts=alerts, topics=topics)
+            store.commit([page_commit(example)])
+
+        def expired(**expiry: datetime | None) -> list[str]:
+            defaults = {"unmatched_before": NOW - 30 * DAY, "matched_before": NOW - 365 * DAY}
+            limits = StoryExpiry(**{**defaults, **expiry}, topics_before={"chips": NOW - 80 * DAY})
+            found, after = list[str](), None
+            while keys := store.expired_stories(limits, after=after, limit=1):
+                found += [story_names[key.id] for key in keys]
+                after = keys[-1]
+            return found
+
+        story_names = {story(name).id: name for name in ("old", "older", "matched", "oldest", "new")}
+        assert expired() == ["oldest", "old"]
+        assert expired(matched_before=NOW - 59 * DAY) == ["oldest", "matched", "old"]
+        assert expired(unmatched_before=None) == []
+
+    def test_a_story_with_an_unsent_notification_does_not_expire(self, store: Store) -> None:
+        waiting, sent = (story(name, first_seen_at=NOW - 40 * DAY, alerts=("a",)) for name in ("waiting", "sent"))
+        store.commit([page_commit(example, alerts=("a",)) for example in (waiting, sent)])
+        store.claim(["email"], holder="h", now=NOW, term=TERM, limit=10)
+        store.mark_sent([notification("a", sent)], now=NOW)
+        limits = StoryExpiry(unmatched_before=NOW, matched_before=NOW, topics_before={})
+        assert [key.id for key in store.expired_stories(limits, after=None, limit=10)] == [sent.id]
+
+    def test_a_deleted_story_leaves_its_url_and_nothing_else(self, store: Store) -> None:
+        kept, deleted = story("kept", alerts=("a",)), story("deleted", alerts=("a",))
+        store.commit([page_commit(example, alerts=("a",)) for example in (kept, deleted)])
+        store.commit([page_commit(replace(deleted, version=2, text="The corrected text of it."), alerts=("a",))])
+        assert store.delete_stories([deleted.id]) == 1
+        assert store.delete_stories([deleted.id]) == 0
+        assert [*store.stories([kept.id, deleted.id])] == [kept.id]
+        assert store.history(deleted.id) == []
+        assert search_names(store, None) == ["kept"]
+        assert search_names(store, "corrected") == []
+        assert [hit.story for hit in store.hits()] == [kept.id]
+        assert [waiting.story for waiting in store.outbox()] == [kept.id]
+        assert store.near_duplicates(signature(deleted.text), since=NOW - DAY) in (
+            [],
+            [(kept.id, kept.cluster, signature(kept.text))],
+        )
+        assert store.enqueue([candidate("deleted")], now=NOW) == []  # its URL is not fetched again
+
+    def test_a_url_expires_without_its_story_only(self, store: Store) -> None:
+        stored = story("stored", first_seen_at=NOW - 40 * DAY)
+        store.commit(
+            [page_commit(stored, entry=frontier_entry("stored", story=stored.id, first_seen_at=NOW - 40 * DAY))]
+        )
+        store.enqueue([candidate("waits")], now=NOW - 40 * DAY)
+        store.record_dropped([(candidate("dropped"), Outcome(disposition=Disposition.OFF_TOPIC))], now=NOW - 40 * DAY)
+        store.record_dropped([(candidate("recent"), Outcome(disposition=Disposition.OFF_TOPIC))], now=NOW)
+        dropped = frontier_entry("dropped").id
+        assert store.expired_urls(NOW - 30 * DAY, after="", limit=10) == [dropped]
+        assert store.expired_urls(NOW - 30 * DAY, after=dropped, limit=10) == []
+        store.delete_stories([stored.id])
+        expired = store.expired_urls(NOW - 30 * DAY, after="", limit=10)
+        assert expired == sorted([dropped, stored.id])
+        assert store.delete_urls(expired) == 2
+        assert store.delete_urls(expired) == 0
+        assert [entry.candidate.url for entry in store.enqueue([candidate("dropped")], now=NOW)] == [
+            story_url("dropped")
+        ]
+        assert [*store.entries([frontier_entry("waits").id, frontier_entry("recent").id])]
 
 
 class Contract(Frontier, Commits, Searching, Leases, Mailing, Settings, Copying, Setup):

@@ -18,6 +18,7 @@ from monitor.store.elasticsearch.dump import Dump
 from monitor.store.elasticsearch.frontier import Frontier
 from monitor.store.elasticsearch.leases import Leases
 from monitor.store.elasticsearch.outbox import Outbox
+from monitor.store.elasticsearch.retention import Retention
 from monitor.store.elasticsearch.settings import Settings
 from monitor.store.elasticsearch.stories import Stories
 from monitor.store.protocol import Capabilities
@@ -49,6 +50,7 @@ class ElasticsearchStore(ComposedStore):
             leases=leases,
             outbox=outbox,
             settings=settings,
+            retention=Retention(cluster),
             dump=Dump(cluster, stories=stories, leases=leases, outbox=outbox, settings=settings),
         )
         self.dead_letters = DeadLetters(cluster)

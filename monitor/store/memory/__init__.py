@@ -10,6 +10,7 @@ from monitor.store.memory.dump import Dump
 from monitor.store.memory.frontier import Frontier
 from monitor.store.memory.leases import Leases
 from monitor.store.memory.outbox import Outbox
+from monitor.store.memory.retention import Retention
 from monitor.store.memory.search import Search
 from monitor.store.memory.settings import Settings
 from monitor.store.memory.state import MemoryState
@@ -40,6 +41,7 @@ class MemoryStore(ComposedStore):
             leases=Leases(self.state),
             outbox=Outbox(self.state),
             settings=Settings(self.state),
+            retention=Retention(self.state),
             dump=Dump(self.state),
         )
 

@@ -17,6 +17,7 @@ from monitor.store.sqlite.fulltext import WordCache
 from monitor.store.sqlite.leases import Leases
 from monitor.store.sqlite.outbox import Outbox
 from monitor.store.sqlite.reindex import index_unindexed_stories
+from monitor.store.sqlite.retention import Retention
 from monitor.store.sqlite.search import Search
 from monitor.store.sqlite.settings import Settings
 from monitor.store.sqlite.stories import Stories
@@ -43,6 +44,7 @@ class SqliteStore(ComposedStore):
             leases=leases,
             outbox=outbox,
             settings=settings,
+            retention=Retention(database),
             dump=Dump(database, word_cache, stories=stories, leases=leases, outbox=outbox, settings=settings),
         )
 

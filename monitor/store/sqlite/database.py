@@ -103,6 +103,7 @@ class Database:
             connection = self._open_connection(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
                 self._check_application_and_version(connection, require_current=False)
+                connection.pragma("auto_vacuum", "incremental")  # no effect on a file that has tables
                 mode = connection.pragma("journal_mode", "wal")
                 if mode != "wal":
                     raise StoreRefused(
@@ -127,6 +128,20 @@ class Database:
         with self.write_transaction() as connection:
             connection.pragma("user_version", connection.pragma("user_version"))
         return []
+
+    def compact(self) -> None:
+        """Rewrites the file without free pages and merges the full-text index; other processes wait meanwhile.
+
+        Raises StoreUnavailable if they do not let it, or if the disk has no room for a second copy.
+        """
+        with self._translated_errors(), self._write_lock:
+            connection = self._open_connection(apsw.SQLITE_OPEN_READWRITE)
+            try:
+                connection.execute("INSERT INTO fulltext (fulltext) VALUES ('optimize')")
+                connection.execute("PRAGMA auto_vacuum = incremental; VACUUM")
+                connection.pragma("wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
 
     def schema_version(self) -> int:
         """Returns the version of the file's schema: the number of migrations applied."""

@@ -320,3 +320,42 @@ LOAD_ALIAS = "INSERT INTO alias (id, story) VALUES (:id, :story) ON CONFLICT DO 
 LOAD_HIT = f"INSERT INTO hit {_columns_and_parameters(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
 LOAD_SNOOZE = "INSERT INTO snooze (alert, until) VALUES (:alert, :until) ON CONFLICT DO NOTHING RETURNING 1"
 LOAD_SETTING = "INSERT INTO setting (key, value) VALUES (:key, :value) ON CONFLICT DO NOTHING RETURNING 1"
+
+# ---- retention
+
+SELECT_EXPIRED_STORIES = """
+SELECT first_seen_at, id FROM story
+WHERE first_seen_at < max(:unmatched, :matched)
+  AND first_seen_at < iif(alerts = '[]', :unmatched, :matched)
+  AND first_seen_at >= :after_time AND (first_seen_at, id) > (:after_time, :after_id)
+  AND NOT EXISTS (
+    SELECT 1 FROM json_each(story.topics) AS own JOIN json_each(:topics) AS kept ON kept.key = own.value
+    WHERE story.first_seen_at >= kept.value
+  )
+  AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.story = story.id AND sent_at IS NULL)
+ORDER BY first_seen_at, id LIMIT :limit
+"""
+#: Each takes a JSON list of story ids.  Hits are found by alert and story, so the second one lists all alerts first.
+DELETE_RECORDS_OF_STORIES = (
+    "DELETE FROM version WHERE story IN (SELECT value FROM json_each(?))",
+    """
+WITH RECURSIVE alerts (name) AS (
+  SELECT min(alert) FROM hit
+  UNION ALL SELECT (SELECT min(alert) FROM hit WHERE alert > name) FROM alerts WHERE name IS NOT NULL
+)
+DELETE FROM hit WHERE alert IN (SELECT name FROM alerts) AND story IN (SELECT value FROM json_each(?))
+""",
+    "DELETE FROM outbox WHERE story IN (SELECT value FROM json_each(?))",
+)
+SELECT_EXPIRED_URLS = """
+SELECT id FROM frontier
+WHERE id > ? AND first_seen_at < ? AND next_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM story WHERE story.id = frontier.story)
+ORDER BY id LIMIT ?
+"""
+DELETE_ALIASES_OF_STORIES = """
+DELETE FROM alias WHERE story IN (
+  SELECT story FROM frontier WHERE story IS NOT NULL AND id IN (SELECT value FROM json_each(?))
+)
+"""
+DELETE_URLS = "DELETE FROM frontier WHERE id IN (SELECT value FROM json_each(?))"
