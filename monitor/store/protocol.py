@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from monitor.models import (
         Candidate,
@@ -485,12 +486,44 @@ class Templates(Protocol):
         """Writes all index templates again and returns their names."""
 
 
+class BackUps(Protocol):
+    """Copies a store that is a file."""
+
+    def back_up(self, target: Path) -> None:
+        """Writes a complete copy to a file that does not exist, while other processes write.  Raises StoreError."""
+
+    def restore(self, source: Path) -> None:
+        """Replaces the whole content by that of a copy, or changes nothing.  Raises StoreError."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """A result of a check: of a fault, ``remedy`` says what to do, or it is repairable; else all is well."""
+
+    text: str
+    remedy: str = ""
+    is_repairable: bool = False
+
+    @property
+    def is_fault(self) -> bool:
+        return bool(self.remedy) or self.is_repairable
+
+
+class Diagnosis(Protocol):
+    """Finds and repairs inconsistencies."""
+
+    def diagnose(self, *, repair: bool) -> Iterator[Finding]:
+        """Yields the result of each check; with ``repair``, repairs what it can, and loses nothing."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities:
     """The optional roles that a store has, None for each that it lacks.  Reading them sends no request."""
 
     dead_letters: DeadLetters | None = None
     templates: Templates | None = None
+    backups: BackUps | None = None
+    diagnosis: Diagnosis | None = None
     kibana: bool = False  # Kibana can show the store's stories and hits
 
 

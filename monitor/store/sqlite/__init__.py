@@ -9,8 +9,9 @@ import apsw
 from monitor.plural import plural
 from monitor.store.composed import ComposedStore
 from monitor.store.protocol import Capabilities
-from monitor.store.sqlite import sql
+from monitor.store.sqlite import backup, sql
 from monitor.store.sqlite.database import Database
+from monitor.store.sqlite.diagnosis import Diagnosis
 from monitor.store.sqlite.dump import Dump
 from monitor.store.sqlite.frontier import Frontier
 from monitor.store.sqlite.fulltext import WordCache
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 class SqliteStore(ComposedStore):
     """Implements `monitor.store.protocol.Store` on one SQLite file."""
 
-    capabilities = Capabilities()
-
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
         self.database = database = Database(path, timeout=timeout)
         self._word_cache = word_cache = WordCache()
@@ -47,6 +46,18 @@ class SqliteStore(ComposedStore):
             retention=Retention(database),
             dump=Dump(database, word_cache, stories=stories, leases=leases, outbox=outbox, settings=settings),
         )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(backups=self, diagnosis=Diagnosis(self.database, self._word_cache))
+
+    def back_up(self, target: Path) -> None:
+        """See `monitor.store.protocol.BackUps`."""
+        backup.back_up(self.database, target)
+
+    def restore(self, source: Path) -> None:
+        """See `monitor.store.protocol.BackUps`."""
+        backup.restore(self.database, source)
 
     def setup(self) -> None:
         """See `Store.setup`.  Also indexes stories again if a migration asks for it; an interrupted call is resumed.

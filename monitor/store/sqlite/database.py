@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x4D4D4F4E  # "MMON" in ASCII; SQLite's header field that marks a file as a database of this program
 PAGE_CACHE_KIB = 32_768  # memory for cached pages of the file, for each connection
+DAMAGE_HINT = "`media-monitor restore BACKUP`, or `sqlite3 FILE .recover` into a new file"
 MAX_IDLE_WAL_BYTES = 64 << 20  # size to which SQLite truncates the write-ahead log after a checkpoint
 
 
@@ -37,7 +38,7 @@ class Database:
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
         self.path = path
-        self._timeout = timeout
+        self.timeout = timeout
         self._idle_connections: list[apsw.Connection] = []
         self._lock = threading.Lock()
         self._write_lock = threading.Lock()  # threads of one process wait here, because SQLite's own wait polls
@@ -46,7 +47,7 @@ class Database:
     @contextmanager
     def read_connection(self) -> Iterator[apsw.Connection]:
         """Yields a connection that no other thread uses until the block ends."""
-        with self._translated_errors():
+        with self.translated_errors():
             connection = self._take_connection()
             healthy = False
             try:
@@ -74,8 +75,8 @@ class Database:
 
         Raises StoreUnavailable if another thread or process holds the write lock for longer than the timeout.
         """
-        with self._translated_errors():
-            if not self._write_lock.acquire(timeout=self._timeout.total_seconds()):
+        with self.translated_errors():
+            if not self._write_lock.acquire(timeout=self.timeout.total_seconds()):
                 raise StoreUnavailable(f"another thread has been writing to {self.path} for too long")
             try:
                 with self.read_connection() as connection:
@@ -99,7 +100,7 @@ class Database:
         if not self.is_writable():
             with self.read_connection():
                 return
-        with self._translated_errors():
+        with self.translated_errors():
             connection = self._open_connection(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
                 self._check_application_and_version(connection, require_current=False)
@@ -134,7 +135,7 @@ class Database:
 
         Raises StoreUnavailable if they do not let it, or if the disk has no room for a second copy.
         """
-        with self._translated_errors(), self._write_lock:
+        with self.translated_errors(), self._write_lock:
             connection = self._open_connection(apsw.SQLITE_OPEN_READWRITE)
             try:
                 connection.execute("INSERT INTO fulltext (fulltext) VALUES ('optimize')")
@@ -206,7 +207,7 @@ class Database:
             # meanwhile, because no process has it open: there is no write-ahead log.
             name, flags = f"file:{quote(name)}?immutable=1", flags | apsw.SQLITE_OPEN_URI
         connection = apsw.Connection(name, flags=flags)
-        connection.set_busy_timeout(int(self._timeout.total_seconds() * 1000))
+        connection.set_busy_timeout(int(self.timeout.total_seconds() * 1000))
         connection.pragma("schema_version")  # reads the file, so that NotADBError is raised here
         connection.register_fts5_tokenizer("media_monitor", create_tokenizer)
         connection.register_fts5_function("positions_match", _positions_match)
@@ -264,7 +265,7 @@ class Database:
                 return
 
     @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
+    def translated_errors(self) -> Iterator[None]:
         """Converts SQLite's errors: to StoreUnavailable if the same call may succeed later, else to StoreRefused."""
         try:
             yield
@@ -284,7 +285,8 @@ class Database:
             ) from error
         except (apsw.CorruptError, apsw.NoFTS5Error) as error:  # SQLite may raise NoFTS5Error for a damaged schema
             raise StoreRefused(
-                f"{self.path} is damaged: {error}", hint="restore a copy, or `sqlite3 FILE .recover` into a new file"
+                f"{self.path} is damaged: {error}",
+                hint=DAMAGE_HINT,
             ) from error
         except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
             raise StoreRefused(
@@ -326,6 +328,11 @@ def _sqlar_uncompress(*arguments: apsw.SQLiteValue) -> apsw.SQLiteValue:
     """SQL function ``sqlar_uncompress(data, size)``: `inflate`, or NULL if an argument has another type."""
     data, size = arguments
     return inflate(data, size) if isinstance(data, bytes) and isinstance(size, int) else None
+
+
+def migration_count() -> int:
+    """Returns the schema version of this program."""
+    return len(_migration_scripts())
 
 
 def _migration_scripts() -> list[str]:

@@ -359,3 +359,24 @@ DELETE FROM alias WHERE story IN (
 )
 """
 DELETE_URLS = "DELETE FROM frontier WHERE id IN (SELECT value FROM json_each(?))"
+
+# ---- diagnosis
+
+COUNT_STORIES_WITHOUT_INDEX_ENTRY = """
+SELECT count(*) FROM story
+WHERE sort_key NOT IN (SELECT id FROM fulltext_docsize) OR sort_key IN (SELECT sort_key FROM unindexed_story)
+"""
+LIST_STORIES_WITHOUT_INDEX_ENTRY = """
+INSERT OR IGNORE INTO unindexed_story SELECT sort_key FROM story WHERE sort_key NOT IN (SELECT id FROM fulltext_docsize)
+"""
+SELECT_INDEX_ENTRIES_WITHOUT_STORY = "SELECT id FROM fulltext_docsize WHERE id NOT IN (SELECT sort_key FROM story)"
+COUNT_HITS_WITHOUT_STORY = "SELECT count(*) FROM hit WHERE story NOT IN (SELECT id FROM story)"
+COUNT_VERSIONS_WITHOUT_STORY = "SELECT count(*) FROM version WHERE story NOT IN (SELECT id FROM story)"
+COUNT_UNSENT_WITHOUT_STORY = """
+SELECT count(*) FROM outbox WHERE sent_at IS NULL AND story NOT IN (SELECT id FROM story)
+"""
+_URL_OF_LOST_STORY = """
+story IS NOT NULL AND next_at IS NULL AND story NOT IN (SELECT id FROM story) AND story IN (SELECT story FROM hit)
+"""
+COUNT_URLS_OF_LOST_STORIES = f"SELECT count(*) FROM frontier WHERE {_URL_OF_LOST_STORY}"
+FETCH_LOST_STORIES_AGAIN = f"UPDATE frontier SET story = NULL, next_at = ? WHERE {_URL_OF_LOST_STORY}"
