@@ -40,10 +40,13 @@ class ComposedStore:
         self.stories = stories.stories
         self.history = stories.history
         self.near_duplicates = stories.near_duplicates
+        self.cluster_members = stories.cluster_members
         self.hits = stories.hits
 
         self.search = search.search
         self.scan = search.scan
+        self.facets = search.facets
+        self.daily_counts = search.daily_counts
 
         self.lease = leases.lease
         self.renew = leases.renew

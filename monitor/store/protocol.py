@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     from monitor.models import (
@@ -51,6 +51,39 @@ class SearchResult:
 
     stories: tuple[Story, ...]
     total: int | None = None
+
+
+#: Fields whose values `Search.facets` and `Search.daily_counts` count, with the attribute of `Story` that has them.
+FACET_FIELDS: Final[Mapping[str, str]] = {
+    "outlet": "outlet",
+    "language": "language",
+    "country": "country",
+    "topic": "topics",
+    "alert": "alerts",
+    "author": "authors",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facets:
+    """How often the matching stories have each value of some fields.
+
+    ``values`` has the most frequent (value, number of stories) of each field.  ``counted`` stories were counted: all
+    matches, or without ``is_complete`` the newest ones, because counting all would take too long.
+    """
+
+    values: Mapping[str, tuple[tuple[str, int], ...]]
+    counted: int
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DayCount:
+    """The number of matching stories of one day (UTC), and if a field was given, with one of its values."""
+
+    day: date
+    count: int
+    value: str = ""
 
 
 # ---- the records of a store, for copying it to another store
@@ -222,6 +255,12 @@ class Stories(Protocol):
         Considers only stories first seen at or after ``since``; may leave out some of very many.
         """
 
+    def cluster_members(self, clusters: Sequence[str], *, limit: int = 20) -> dict[str, list[Story]]:
+        """Returns stories of each cluster by cluster id, the earliest first; leaves out clusters without stories.
+
+        A story's time is as in `Search`.  Returns at most ``limit`` stories for each cluster on average.
+        """
+
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         """Returns up to ``limit`` hits, newest first: of one alert if given, matched at or after ``since`` if given."""
 
@@ -235,6 +274,7 @@ class Search(Protocol):
         *,
         now: datetime,
         since: datetime | None = None,
+        before: datetime | None = None,
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
@@ -242,8 +282,38 @@ class Search(Protocol):
         """Returns ``limit`` of the stories that match the query (None: all stories), from the number ``offset`` on.
 
         With ``relevance`` the most relevant come first, else the newest.  A story's time is that of its publication, or
-        if that is unknown, when it was first seen.  Leaves out stories before ``since``.  Relative times in the query
-        count back from ``now``.
+        if that is unknown, when it was first seen.  Leaves out stories before ``since``, and those at or after
+        ``before``.  Relative times in the query count back from ``now``.
+        """
+
+    def facets(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 10,
+    ) -> Facets:
+        """Counts the values that the matching stories have in each of `FACET_FIELDS`.
+
+        Returns the ``limit`` most frequent values of each field, equal counts in the order of the values.
+        """
+
+    def daily_counts(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        field: str | None = None,
+        limit: int = 10,
+    ) -> list[DayCount]:
+        """Counts the matching stories by day, in the order of days; leaves out days without any.
+
+        With ``field``, one of `FACET_FIELDS`, counts the stories of each day that have each of the ``limit`` values
+        that are the most frequent on all days; a story with several of them counts for each.
         """
 
     def scan(

@@ -30,7 +30,7 @@ from monitor.models import (
 from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
-from monitor.store.protocol import StoryExpiry, StoryHistory, UrlAlias
+from monitor.store.protocol import DayCount, StoryExpiry, StoryHistory, UrlAlias
 from monitor.urls import former_story_ids
 from store.examples import DAY, MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
@@ -638,6 +638,82 @@ class Searching:
         store.commit([page_commit(story("first", text=LONG_TEXT))])
         store.commit([page_commit(story("first", version=2, text="quite another text about the weather " * 30))])
         assert store.near_duplicates(signature(LONG_TEXT), since=NOW - MINUTE) == []
+
+    def test_before_leaves_out_stories_at_that_time_and_later(self, store: Store) -> None:
+        store.commit([page_commit(story("old", published_at=NOW - DAY)), page_commit(story("new", published_at=NOW))])
+        assert search_names(store, None, before=NOW) == ["old"]
+        assert search_names(store, "title", since=NOW - DAY, before=NOW) == ["old"]
+
+    def test_facets_count_the_values_of_the_matching_stories(self, store: Store) -> None:
+        """The most frequent come first, equal counts by value; a story counts for each value of a list."""
+        store.commit(
+            [
+                page_commit(story("one", outlet="[A]", topics=("ai", "chips"), authors=("Ines", "Jan"), country="GB")),
+                page_commit(story("two", outlet="B", topics=("ai",), language="ru", alerts=("sber",))),
+                page_commit(story("three", outlet="B", topics=("ai",), language=None)),
+                page_commit(story("other", outlet="C", title="unrelated", text="nothing")),
+            ]
+        )
+        facets = store.facets(parse("topic:ai"), now=NOW, limit=2)
+        assert facets.counted == 3
+        assert facets.is_complete
+        assert facets.values == {
+            "outlet": (("B", 2), ("[A]", 1)),
+            "language": (("en", 1), ("ru", 1)),
+            "country": (("GB", 1),),
+            "topic": (("ai", 3), ("chips", 1)),
+            "alert": (("sber", 1),),
+            "author": (("Ines", 1), ("Jan", 1)),
+        }
+
+    @pytest.mark.parametrize(
+        "query", [None, "title", "title language:en", "(few ONEAR/1 words) OR (the ONEAR/0 title)"]
+    )
+    def test_facets_and_days_count_what_search_finds(self, store: Store, query: str | None) -> None:
+        store.commit([page_commit(story(f"story-{number}", published_at=NOW - number * DAY)) for number in range(4)])
+        node = parse(query) if query is not None else None
+        bounds = {"since": NOW - 2 * DAY, "before": NOW}
+        assert store.facets(node, now=NOW, **bounds).values["outlet"] == (("Outlet", 2),)
+        days = [(NOW - 2 * DAY).date(), (NOW - DAY).date()]
+        assert store.daily_counts(node, now=NOW, **bounds) == [DayCount(day=day, count=1) for day in days]
+
+    def test_facets_of_a_query_that_cannot_match_are_empty(self, store: Store) -> None:
+        facets = store.facets(parse("nonexistentword"), now=NOW)
+        assert (facets.counted, facets.is_complete) == (0, True)
+        assert set(facets.values.values()) == {()}
+        assert store.daily_counts(parse("nonexistentword"), now=NOW) == []
+
+    def test_daily_counts_of_a_field_have_its_most_frequent_values(self, store: Store) -> None:
+        store.commit(
+            [
+                page_commit(story("one", topics=("ai", "chips"), published_at=NOW)),
+                page_commit(story("two", topics=("ai", "banks"), published_at=NOW - DAY)),
+                page_commit(story("three", topics=("chips",), published_at=None, first_seen_at=NOW)),
+                page_commit(story("four", topics=(), published_at=NOW)),
+            ]
+        )
+        today, yesterday = NOW.date(), (NOW - DAY).date()
+        assert store.daily_counts(None, now=NOW, field="topic", limit=2) == [
+            DayCount(day=yesterday, count=1, value="ai"),
+            DayCount(day=today, count=1, value="ai"),
+            DayCount(day=today, count=2, value="chips"),
+        ]
+        assert store.daily_counts(parse("title"), now=NOW, field="language") == [
+            DayCount(day=yesterday, count=1, value="en"),
+            DayCount(day=today, count=3, value="en"),
+        ]
+
+    def test_members_of_a_cluster_come_in_the_order_of_their_times(self, store: Store) -> None:
+        first = story("first", published_at=NOW)
+        stories = [
+            replace(story(name, published_at=NOW + number * MINUTE), cluster=first.id)
+            for number, name in ((2, "third"), (1, "second"), (3, "fourth"))
+        ]
+        store.commit([page_commit(each) for each in (*stories, first, story("alone"))])
+        members = store.cluster_members([first.id, "unknown"], limit=3)
+        assert list(members) == [first.id]
+        names = [name_of(member) for member in members[first.id]]
+        assert names[:3] == ["first", "second", "third"]
 
 
 class Leases:

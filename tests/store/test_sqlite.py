@@ -26,7 +26,7 @@ from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import CommitResult
 from monitor.query import parse
 from monitor.store import open_store
-from monitor.store.sqlite import SqliteStore
+from monitor.store.sqlite import SqliteStore, search_statement
 from monitor.store.sqlite import search as search_module
 from store.examples import MINUTE, NOW, candidate, page_commit, story
 
@@ -240,7 +240,7 @@ def test_thousands_of_stories_can_have_the_same_time(store: SqliteStore) -> None
 def test_a_search_that_takes_too_long_is_stopped(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.commit([page_commit(story(f"s{number}")) for number in range(2000)])
     monkeypatch.setattr(search_module, "MAX_SEARCH_SECONDS", 0.0)
-    monkeypatch.setattr(search_module, "INSTRUCTIONS_PER_TIME_CHECK", 10)
+    monkeypatch.setattr(search_statement, "INSTRUCTIONS_PER_TIME_CHECK", 10)
     with pytest.raises(StoreRefused, match="--since"):
         store.search(parse("text"), now=NOW, limit=2000)
     monkeypatch.undo()
@@ -250,7 +250,7 @@ def test_a_search_that_takes_too_long_is_stopped(store: SqliteStore, monkeypatch
 def test_a_total_that_takes_long_to_count_is_omitted(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.commit([page_commit(story(f"s{number}")) for number in range(2000)])
     monkeypatch.setattr(search_module, "MAX_COUNT_SECONDS", 0.0)
-    monkeypatch.setattr(search_module, "INSTRUCTIONS_PER_TIME_CHECK", 10)
+    monkeypatch.setattr(search_statement, "INSTRUCTIONS_PER_TIME_CHECK", 10)
     result = store.search(parse("text"), now=NOW)
     assert len(result.stories) == 20
     assert result.total is None

@@ -157,6 +157,20 @@ class Cluster:
                 return
             composite["after"] = result["after_key"]
 
+    def aggregate(self, kind: str, query: Json, aggregations: Json) -> tuple[int, Json]:
+        """Returns the number of documents that match a query, and the results of the aggregations by name."""
+        self.refresh_after_writes(kind)
+        with translated_errors():
+            response = self.client.search(
+                index=self.alias(kind),
+                query=query,
+                size=0,
+                aggregations=aggregations,
+                track_total_hits=True,
+                allow_partial_search_results=False,
+            )
+        return int(nested_value(response, "hits", "total", "value")), nested_value(response, "aggregations")
+
     def count_documents(self, kind: str, query: Json) -> int:
         """Returns the number of documents that match.  Raises StoreUnavailable if a shard could not be counted."""
         self.refresh_after_writes(kind)

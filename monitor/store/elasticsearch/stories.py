@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.failures import FailureKind
 from monitor.models import CommitResult, Disposition, Hit, Outcome, Story, rfc3339
-from monitor.store.elasticsearch import documents
+from monitor.store.elasticsearch import documents, facets
 from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.signature_cache import MIN_LOOKUPS, SignatureCache, StorySignature
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
     from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
+    from monitor.store.protocol import DayCount, Facets
 
 VERSIONS_PER_RESPONSE = 100  # maximum number of versions in one response; each is a complete story
 
@@ -192,19 +193,33 @@ class Stories:
                     earlier.setdefault(version.id, []).append(version)
         return earlier
 
+    def cluster_members(self, clusters: Sequence[str], *, limit: int = 20) -> dict[str, list[Story]]:
+        members: dict[str, list[Story]] = {}
+        for stored in self._cluster.find(
+            "stories",
+            {"terms": {"cluster": list(dict.fromkeys(clusters))}},
+            sort=[{"date": "asc"}, {"id": "asc"}],
+            limit=limit * len(clusters),
+            without=documents.INDEX_ONLY_FIELDS,
+        ):
+            story = Story.from_json(stored.document)
+            members.setdefault(story.cluster, []).append(story)
+        return members
+
     def search(
         self,
         query: Node | None,
         *,
         now: datetime,
         since: datetime | None = None,
+        before: datetime | None = None,
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
     ) -> SearchResult:
         newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
         sort = [{"_score": "desc"}, *newest] if relevance else newest
-        compiled = _compile_search_query(query, now, since)
+        compiled = compile_search_query(query, now, since, before)
         matches = self._cluster.find(
             "stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS
         )
@@ -221,13 +236,37 @@ class Stories:
     ) -> Iterator[Story]:
         matches = self._cluster.find(
             "stories",
-            _compile_search_query(query, now, since),
+            compile_search_query(query, now, since),
             sort=[{"id": "asc"}],
             after=[after] if after is not None else None,
             without=documents.INDEX_ONLY_FIELDS,
         )
         for stored in matches:
             yield Story.from_json(stored.document)
+
+    def facets(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 10,
+    ) -> Facets:
+        return facets.count_values(self._cluster, compile_search_query(query, now, since, before), limit=limit)
+
+    def daily_counts(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        field: str | None = None,
+        limit: int = 10,
+    ) -> list[DayCount]:
+        compiled = compile_search_query(query, now, since, before)
+        return facets.count_by_day(self._cluster, compiled, field=field, limit=limit)
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
         """See `Store.near_duplicates`.  Returns up to `MAX_NEAR_DUPLICATES`, those that share more bands first."""
@@ -341,14 +380,15 @@ def version_document_id(story: str, version: int) -> str:
     return f"{story}-{version}"
 
 
-def _compile_search_query(query: Node | None, now: datetime, since: datetime | None) -> Json:
-    """Returns the Elasticsearch query for stories that match ``query`` (None: all) and are not older than ``since``."""
+def compile_search_query(
+    query: Node | None, now: datetime, since: datetime | None, before: datetime | None = None
+) -> Json:
+    """Returns the Elasticsearch query for the stories between two times that match ``query`` (None: all)."""
     if query is None:
         compiled: Json = {"match_all": {}}
     else:
         from monitor.store.elasticsearch import query_compiler
 
         compiled = query_compiler.compile(query, now)
-    if since is None:
-        return compiled
-    return {"bool": {"must": [compiled], "filter": [{"range": {"date": {"gte": rfc3339(since)}}}]}}
+    bounds = {name: rfc3339(bound) for name, bound in (("gte", since), ("lt", before)) if bound is not None}
+    return {"bool": {"must": [compiled], "filter": [{"range": {"date": bounds}}]}} if bounds else compiled

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.occurrences import spans
 from monitor.query.syntax import AtLeast, Near, Not, Phrase, Word, children
-from monitor.store.protocol import SearchResult
+from monitor.store.facet_counts import day_counts, most_frequent
+from monitor.store.protocol import FACET_FIELDS, Facets, SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import date, datetime
 
     from monitor.models import Story
     from monitor.query.syntax import Node
     from monitor.store.memory.state import MemoryState
+    from monitor.store.protocol import DayCount
 
 
 class Search:
@@ -30,17 +33,52 @@ class Search:
         *,
         now: datetime,
         since: datetime | None = None,
+        before: datetime | None = None,
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
     ) -> SearchResult:
-        newest = sorted(
-            self._matching_documents(query, now=now, since=since), key=_published_or_first_seen_at, reverse=True
-        )
+        matching = self._matching_documents(query, now=now, since=since, before=before)
+        newest = sorted(matching, key=_published_or_first_seen_at, reverse=True)
         if relevance and query is not None:
             newest.sort(key=lambda document: _relevance_score(query, document), reverse=True)
         page = newest[offset : offset + limit]
         return SearchResult(stories=tuple(document.story for document in page), total=len(newest))
+
+    def facets(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 10,
+    ) -> Facets:
+        counts: dict[str, Counter[str]] = {field: Counter() for field in FACET_FIELDS}
+        counted = 0
+        for document in self._matching_documents(query, now=now, since=since, before=before):
+            counted += 1
+            for field in FACET_FIELDS:
+                counts[field].update(_values(document, field))
+        return Facets(
+            values={field: most_frequent(of_field, limit) for field, of_field in counts.items()}, counted=counted
+        )
+
+    def daily_counts(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        field: str | None = None,
+        limit: int = 10,
+    ) -> list[DayCount]:
+        counts: Counter[tuple[date, str]] = Counter()
+        for document in self._matching_documents(query, now=now, since=since, before=before):
+            day = _published_or_first_seen_at(document).date()
+            counts.update((day, value) for value in (_values(document, field) if field else {""}))
+        return day_counts(counts, limit=limit)
 
     def scan(
         self,
@@ -55,7 +93,13 @@ class Search:
             yield document.story
 
     def _matching_documents(
-        self, query: Node | None, *, now: datetime, since: datetime | None, after: str = ""
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None,
+        before: datetime | None = None,
+        after: str = "",
     ) -> Iterator[AnalysedStory]:
         """Yields the matching stories in order of id, of those stored when iteration began, with their tokens."""
         with self._state.lock:
@@ -66,12 +110,20 @@ class Search:
         for document in map(AnalysedStory, stories):
             if since is not None and _published_or_first_seen_at(document) < since:
                 continue
+            if before is not None and _published_or_first_seen_at(document) >= before:
+                continue
             if is_match is None or is_match(document, now):
                 yield document
 
 
 def _published_or_first_seen_at(document: AnalysedStory) -> datetime:
     return document.story.published_at or document.story.first_seen_at
+
+
+def _values(document: AnalysedStory, field: str) -> set[str]:
+    """Returns the story's values of one of `FACET_FIELDS`."""
+    value = getattr(document.story, FACET_FIELDS[field])
+    return {value} if isinstance(value, str) else set(value or ())
 
 
 def _relevance_score(query: Node, document: AnalysedStory) -> float:

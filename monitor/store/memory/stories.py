@@ -69,6 +69,15 @@ class Stories:
                     near.append((shared_bands, (story, latest.cluster, stored_signature)))
         return [near_duplicate for _, near_duplicate in sorted(near, key=lambda item: item[0], reverse=True)]
 
+    def cluster_members(self, clusters: Sequence[str], *, limit: int = 20) -> dict[str, list[Story]]:
+        with self._state.lock:
+            stories = [self._state.latest_version(story) for story in self._state.story_versions]
+        members: dict[str, list[Story]] = {}
+        for story in sorted(stories, key=lambda story: (story.published_at or story.first_seen_at, story.id)):
+            if story.cluster in clusters:
+                members.setdefault(story.cluster, []).append(story)
+        return {cluster: of_cluster[:limit] for cluster, of_cluster in members.items()}
+
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         with self._state.lock:
             selected = [

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from monitor.store.protocol import FACET_FIELDS
 from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
 
 STORY_COLUMNS = (
@@ -45,6 +46,7 @@ SELECT_STORIES_BY_SORT_KEY = (
 SELECT_STORIES_AFTER_ID = f"""
 SELECT {_STORY_COLUMN_LIST} FROM story WHERE id > ? AND coalesce(published_at, first_seen_at) >= ? ORDER BY id LIMIT ?
 """
+SELECT_STORIES_OF_CLUSTER = f"SELECT {_STORY_COLUMN_LIST} FROM story WHERE cluster = ? ORDER BY sort_key LIMIT ?"
 SELECT_SORT_KEY_AND_VERSION = "SELECT sort_key, version FROM story WHERE id = ?"
 COUNT_STORIES = "SELECT count(*) FROM story"
 INSERT_STORY = f"INSERT INTO story {_columns_and_parameters(STORY_COLUMNS)}"
@@ -127,8 +129,23 @@ SELECT_OLDEST_RANKED_MATCH = f"{SELECT_NEWEST_MATCHES} LIMIT 1 OFFSET ?"
 COUNT_MATCHES = f"SELECT count(*) {_FROM_INDEX}"
 COUNT_MATCHES_WHERE = f"SELECT count(*) {_FROM_INDEX_AND_STORY}"
 COUNT_STORIES_WHERE = f"SELECT count(*) {_FROM_STORY}"
+#: Selects the columns of FACET_FIELDS of the matches, the newest first.
+_FACET_COLUMN_LIST = ", ".join(f"story.{column}" for column in FACET_FIELDS.values())
+SELECT_FACETS_OF_MATCHES = f"SELECT {_FACET_COLUMN_LIST} {_FROM_INDEX_AND_STORY} ORDER BY fulltext.rowid DESC"
+SELECT_FACETS = f"SELECT {_FACET_COLUMN_LIST} {_FROM_STORY} ORDER BY story.sort_key DESC"
+#: Counts the matches by day; a column of FACET_FIELDS replaces {column}.  Sort keys are milliseconds.
+COUNT_MATCHES_BY_DAY = f"SELECT fulltext.rowid / 86400000, count(*) {_FROM_INDEX} GROUP BY 1"
+COUNT_MATCHES_WHERE_BY_DAY = f"SELECT fulltext.rowid / 86400000, count(*) {_FROM_INDEX_AND_STORY} GROUP BY 1"
+COUNT_STORIES_BY_DAY = f"SELECT story.sort_key / 86400000, count(*) {_FROM_STORY} GROUP BY 1"
+COUNT_MATCHES_BY_DAY_AND_VALUE = (
+    f"SELECT fulltext.rowid / 86400000, story.{{column}}, count(*) {_FROM_INDEX_AND_STORY} GROUP BY 1, 2"
+)
+COUNT_STORIES_BY_DAY_AND_VALUE = (
+    f"SELECT story.sort_key / 86400000, story.{{column}}, count(*) {_FROM_STORY} GROUP BY 1, 2"
+)
 POSITIONS_MATCH_CONDITION = "positions_match(fulltext, ?)"  # the parameter is a PositionMatcher of positions.py
 SINCE_CONDITION = "coalesce(story.published_at, story.first_seen_at) >= ?"
+BEFORE_CONDITION = "coalesce(story.published_at, story.first_seen_at) < ?"
 CREATE_SCAN_MATCH_TABLE = "CREATE TEMP TABLE scan_match (id TEXT PRIMARY KEY) WITHOUT ROWID"
 ADD_SCAN_MATCHES = """
 INSERT OR IGNORE INTO temp.scan_match SELECT id FROM story WHERE sort_key IN (SELECT value FROM json_each(?))

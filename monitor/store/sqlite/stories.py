@@ -78,6 +78,15 @@ class Stories:
         with self._database.read_connection() as connection:
             return signature_index.find(connection, signature, since=since)
 
+    def cluster_members(self, clusters: Sequence[str], *, limit: int = 20) -> dict[str, list[Story]]:
+        members: dict[str, list[Story]] = {}
+        with self._database.read_connection() as connection:
+            for cluster in dict.fromkeys(clusters):
+                selected = connection.execute(sql.SELECT_STORIES_OF_CLUSTER, (cluster, limit))
+                if stories := [rows.story(row) for row in selected]:
+                    members[cluster] = stories
+        return members
+
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         oldest = micros(since) if since else -(1 << 63)
         with self._database.read_connection() as connection:
