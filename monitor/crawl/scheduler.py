@@ -103,6 +103,7 @@ class OutletScheduler:
         self._subscriber: Subscriber | None = None
         self._has_news = asyncio.Event()
         self._last_scan_at: datetime | None = None
+        self._foreign_outlets: set[str] = set()  # stored outlets that this scheduler does not poll
         self._has_more_due = False  # the last scan leased as many outlets as it could
         self._next_poll_times: list[datetime] = []  # a heap: when the outlets that this process polled are due again
         self._polled_in_future: set[str] = set()  # outlets with a last poll in the future: the clock was ahead
@@ -246,6 +247,9 @@ class OutletScheduler:
         scan_at = now()
         if self._last_scan_at is None or scan_at < self._last_scan_at - MIN_CLOCK_STEP_BACK:
             states = self.service.store.outlets()
+            stored = {state.name for state in states}
+            self._foreign_outlets = stored - self._outlets.keys()
+            self.service.store.add_outlets([name for name in self._outlets if name not in stored], now=scan_at)
             self._polled_in_future = {
                 state.name
                 for state in states
@@ -254,13 +258,29 @@ class OutletScheduler:
         self._last_scan_at = scan_at
         lease = partial(self.service.store.lease, holder=self._lease_holder, now=scan_at, term=LEASE_TERM)
         # Outlets that a wrong clock scheduled are leased now: their next poll may be years away.
-        polled_in_future = [name for name in names if name in self._polled_in_future]
+        polled_in_future = [name for name in names if name in self._polled_in_future] if self._polled_in_future else []
         states = lease(polled_in_future, limit=limit, due_only=False) if polled_in_future else []
         self._polled_in_future.difference_update(state.name for state in states)
+        if len(states) == limit:
+            return states
+        if self._continuous and len(self._foreign_outlets) + len(self._leased_states) < len(self._outlets):
+            return states + self._lease_due(scan_at, limit=limit - len(states))
         scheduled = [name for name in names if name not in polled_in_future]
-        if scheduled and len(states) < limit:
+        if scheduled:
             states += lease(scheduled, limit=limit - len(states), due_only=not self._ignore_schedule)
         return states
+
+    def _lease_due(self, scan_at: datetime, *, limit: int) -> list[OutletState]:
+        """Leases due outlets without naming all; gives back those of another configuration.  Blocks."""
+        excluded = [*self._foreign_outlets, *self._leased_states]
+        states = self.service.store.lease_due(
+            excluded=excluded, holder=self._lease_holder, now=scan_at, term=LEASE_TERM, limit=limit
+        )
+        foreign = [state for state in states if state.name not in self._outlets]
+        if foreign:
+            self._foreign_outlets.update(state.name for state in foreign)
+            self.service.store.release_all(foreign)
+        return [state for state in states if state.name in self._outlets]
 
     # ---- polls
 

@@ -49,6 +49,8 @@ class ComposedStore:
         self.daily_counts = search.daily_counts
 
         self.lease = leases.lease
+        self.add_outlets = leases.add_outlets
+        self.lease_due = leases.lease_due
         self.renew = leases.renew
         self.release = leases.release
         self.release_all = leases.release_all

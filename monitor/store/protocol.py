@@ -350,6 +350,17 @@ class Leases(Protocol):
         new outlets, due at once.
         """
 
+    def add_outlets(self, names: Sequence[str], *, now: datetime) -> None:
+        """Adds the outlets that are not stored, due at once."""
+
+    def lease_due(
+        self, *, excluded: Sequence[str], holder: str, now: datetime, term: timedelta, limit: int
+    ) -> list[OutletState]:
+        """Leases as `lease` does, of all stored outlets but the ``excluded`` those that are due; adds none.
+
+        The cost depends on the numbers of due and of excluded outlets, not on that of all outlets.
+        """
+
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         """Extends a lease until ``now + term`` and returns its new state.
 

@@ -782,6 +782,24 @@ class Leases:
         assert [state.name for state in lease(store, "Outlet")] == ["Outlet"]
         assert lease(store) == []
 
+    def test_due_outlets_are_leased_without_their_names(self, store: Store) -> None:
+        for state in store.lease(["A", "B", "C", "D"], holder="one", now=NOW, term=TERM, limit=4):
+            hours = {"A": 3, "B": 1, "C": 2, "D": 9}[state.name]
+            store.release(replace(state, next_poll_at=NOW + hours * timedelta(hours=1)))
+
+        def leased_at(hours: int, *excluded: str, limit: int = 10, holder: str = "two") -> list[str]:
+            time = NOW + timedelta(hours=hours)
+            states = store.lease_due(excluded=excluded, holder=holder, now=time, term=TERM, limit=limit)
+            assert all((state.holder, state.lease_until) == (holder, time + TERM) for state in states)
+            return [state.name for state in states]
+
+        assert leased_at(0) == []
+        assert leased_at(4, "C", limit=1) == ["B"]
+        assert leased_at(4, "C", holder="three") == ["A"]
+        assert leased_at(4, holder="three") == ["C"]
+        assert leased_at(4) == []
+        assert leased_at(5) == ["B", "C", "A"]  # the leases have expired
+
     def test_a_renewed_lease_lasts_longer(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")
         renewed = store.renew(state, now=NOW + 5 * MINUTE, term=TERM)

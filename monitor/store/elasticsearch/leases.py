@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.errors import LeaseLost
+from monitor.itertools_compat import batched
 from monitor.models import OutletState, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
@@ -17,7 +18,7 @@ from monitor.store.elasticsearch.documents import document_id
 from monitor.store.protocol import INITIAL_POLL_INTERVAL, MAX_LEASE_TERM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
     from monitor.models import Json
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 MAX_LEASE_ATTEMPTS = 5  # searches for free outlets in one call; other processes may lease those found first
 
 MAX_REMEMBERED_REVISIONS = 10_000
+MAX_NAMES_PER_SEARCH = 10_000  # Elasticsearch's limit is 65,536 terms (index.max_terms_count)
+_MOST_OVERDUE_FIRST: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
+
+# An outlet that may be leased, with its stored document; None if it is not stored.
+FreeOutlet: TypeAlias = "tuple[OutletState, StoredDocument | None]"
 
 
 class Leases:
@@ -49,37 +55,71 @@ class Leases:
         due_only: bool = True,
     ) -> list[OutletState]:
         """See `Store.lease`.  If several processes try to lease an outlet at once, one gets it."""
+        wanted_names = tuple(dict.fromkeys(names))
+
+        def find(leased: set[str], wanted: int) -> list[FreeOutlet]:
+            remaining = [name for name in wanted_names if name not in leased]
+            return self._find_named_outlets(remaining, now=now, due_only=due_only, limit=wanted)
+
+        return self._lease_found(find, holder=holder, now=now, term=term, limit=limit)
+
+    def add_outlets(self, names: Sequence[str], *, now: datetime) -> None:
+        known = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
+        new = [name for name in names if document_id(name) not in known]
+        states = [OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL) for name in new]
+        self._cluster.write_documents([_outlet_write(state, None) for state in states])  # a conflict: another added it
+        self._all_stored = self._all_stored.union(names)
+
+    def lease_due(
+        self, *, excluded: Sequence[str], holder: str, now: datetime, term: timedelta, limit: int
+    ) -> list[OutletState]:
+        def find(leased: set[str], wanted: int) -> list[FreeOutlet]:
+            query = _free_outlets_query(now, [_due_query(now)], excluded=[*excluded, *leased])
+            return self._find_stored_outlets(query, limit=wanted)
+
+        return self._lease_found(find, holder=holder, now=now, term=term, limit=limit)
+
+    def _lease_found(
+        self,
+        find: Callable[[set[str], int], list[FreeOutlet]],
+        *,
+        holder: str,
+        now: datetime,
+        term: timedelta,
+        limit: int,
+    ) -> list[OutletState]:
+        """Leases outlets that ``find`` returns for the names leased so far and the number still wanted."""
         leased: list[OutletState] = []
         for _ in range(MAX_LEASE_ATTEMPTS):
             wanted = limit - len(leased)
-            if wanted <= 0:
-                break
-            remaining = [name for name in dict.fromkeys(names) if name not in {state.name for state in leased}]
-            free = self._find_free_outlets(remaining, now=now, due_only=due_only, limit=wanted)
+            free = find({state.name for state in leased}, wanted) if wanted > 0 else []
             if not free:
                 break
             leased += self._take_leases(free, holder=holder, now=now, term=term)
         return leased
 
-    def _find_free_outlets(
-        self, names: Sequence[str], *, now: datetime, due_only: bool, limit: int
-    ) -> list[tuple[OutletState, StoredDocument | None]]:
-        """Returns up to ``limit`` outlets that may be leased, each with its stored document: the most overdue first.
+    def _find_stored_outlets(self, query: Json, *, limit: int) -> list[FreeOutlet]:
+        """Returns up to ``limit`` outlets that match, each with its document: the most overdue first.
 
-        Outlets that are not stored come last, with None instead of a document.  A search selects the stored outlets
-        instead of getting all by id, because outlet documents are large and few are due at a time.
+        A search selects the outlets instead of getting all by id, because outlet documents are large and few are due
+        at a time.
         """
-        time, named = rfc3339(now), {"terms": {"name": list(names)}}
-        is_leased = documents.time_within_query("lease_until", after=now, until=now + MAX_LEASE_TERM)
-        due: Json = {
-            "filter": [named, *([{"range": {"next_poll_at": {"lte": time}}}] if due_only else [])],
-            "must_not": [{"bool": {"filter": [{"exists": {"field": "holder"}}, is_leased]}}],
-        }
-        order: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
-        free: list[tuple[OutletState, StoredDocument | None]] = [
-            (documents.read_outlet(stored.document), stored)
-            for stored in self._cluster.find("outlets", {"bool": due}, sort=order, limit=limit)
-        ]
+        found = self._cluster.find("outlets", query, sort=_MOST_OVERDUE_FIRST, limit=limit)
+        return [(documents.read_outlet(stored.document), stored) for stored in found]
+
+    def _find_named_outlets(
+        self, names: Sequence[str], *, now: datetime, due_only: bool, limit: int
+    ) -> list[FreeOutlet]:
+        """Returns up to ``limit`` of these outlets that may be leased: the most overdue first.
+
+        Outlets that are not stored come last, with None instead of a document.
+        """
+        free: list[FreeOutlet] = []
+        for batch in batched(names, MAX_NAMES_PER_SEARCH):
+            named: Json = {"terms": {"name": list(batch)}}
+            query = _free_outlets_query(now, [named, *([_due_query(now)] if due_only else [])])
+            free += self._find_stored_outlets(query, limit=limit)
+        free.sort(key=lambda item: (item[0].next_poll_at, item[0].name))
         if len(free) < limit and not self._all_stored.issuperset(names):
             known = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
             new = [name for name in names if document_id(name) not in known]
@@ -88,7 +128,7 @@ class Leases:
         return free[:limit]
 
     def _take_leases(
-        self, free: Sequence[tuple[OutletState, StoredDocument | None]], *, holder: str, now: datetime, term: timedelta
+        self, free: Sequence[FreeOutlet], *, holder: str, now: datetime, term: timedelta
     ) -> list[OutletState]:
         """Leases outlets to ``holder``; returns the states of those that no other process has leased meanwhile."""
         states = [
@@ -194,6 +234,23 @@ class Leases:
     def outlets(self) -> list[OutletState]:
         stored_outlets = self._cluster.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
         return [documents.read_outlet(stored.document) for stored in stored_outlets]
+
+
+def _due_query(now: datetime) -> Json:
+    return {"range": {"next_poll_at": {"lte": rfc3339(now)}}}
+
+
+def _free_outlets_query(now: datetime, conditions: Sequence[Json], *, excluded: Sequence[str] = ()) -> Json:
+    is_leased = documents.time_within_query("lease_until", after=now, until=now + MAX_LEASE_TERM)
+    return {
+        "bool": {
+            "filter": list(conditions),
+            "must_not": [
+                {"bool": {"filter": [{"exists": {"field": "holder"}}, is_leased]}},
+                {"terms": {"name": list(excluded)}},
+            ],
+        }
+    }
 
 
 def _released(state: OutletState) -> OutletState:

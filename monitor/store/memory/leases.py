@@ -36,20 +36,38 @@ class Leases:
     ) -> list[OutletState]:
         with self._state.lock:
             outlets = self._state.outlets
-            for name in names:
-                outlets.setdefault(name, OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL))
-            free = [
-                outlets[name]
-                for name in dict.fromkeys(names)
-                if not is_ahead(outlets[name].lease_until, now, MAX_LEASE_TERM)
-                and (not due_only or outlets[name].next_poll_at <= now)
+            self.add_outlets(names, now=now)
+            wanted = [
+                outlets[name] for name in dict.fromkeys(names) if not due_only or outlets[name].next_poll_at <= now
             ]
-            leased = sorted(free, key=lambda state: (state.next_poll_at, state.name))[:limit]
-            for state in leased:
-                outlets[state.name] = replace(
-                    state, holder=holder, lease_until=now + term, fencing_token=secrets.token_hex(8)
-                )
-            return [copy_outlet_state(outlets[state.name]) for state in leased]
+            return self._take_free(wanted, holder=holder, now=now, term=term, limit=limit)
+
+    def add_outlets(self, names: Sequence[str], *, now: datetime) -> None:
+        with self._state.lock:
+            for name in names:
+                new = OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL)
+                self._state.outlets.setdefault(name, new)
+
+    def lease_due(
+        self, *, excluded: Sequence[str], holder: str, now: datetime, term: timedelta, limit: int
+    ) -> list[OutletState]:
+        with self._state.lock:
+            outlets = self._state.outlets
+            due = [outlets[name] for name in outlets.keys() - set(excluded) if outlets[name].next_poll_at <= now]
+            return self._take_free(due, holder=holder, now=now, term=term, limit=limit)
+
+    def _take_free(
+        self, states: Sequence[OutletState], *, holder: str, now: datetime, term: timedelta, limit: int
+    ) -> list[OutletState]:
+        """Leases up to ``limit`` of these outlets that no process holds, the most overdue first."""
+        outlets = self._state.outlets
+        free = [state for state in states if not is_ahead(state.lease_until, now, MAX_LEASE_TERM)]
+        leased = sorted(free, key=lambda state: (state.next_poll_at, state.name))[:limit]
+        for state in leased:
+            outlets[state.name] = replace(
+                state, holder=holder, lease_until=now + term, fencing_token=secrets.token_hex(8)
+            )
+        return [copy_outlet_state(outlets[state.name]) for state in leased]
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         with self._state.lock:

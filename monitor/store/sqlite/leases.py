@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
+    import apsw
+
     from monitor.store.sqlite.database import Database
 
 
@@ -34,20 +36,28 @@ class Leases:
         limit: int,
         due_only: bool = True,
     ) -> list[OutletState]:
-        initial_state = rows.state_json(OutletState(name="", next_poll_at=now, interval=INITIAL_POLL_INTERVAL))
         parameters = {
-            "holder": holder,
-            "until": micros(now + term),
-            "now": micros(now),
-            "latest": micros(now + MAX_LEASE_TERM),
+            **_lease_parameters(holder, now, term, limit),
             "names": rows.json_text(list(names)),
             "due_only": due_only,
-            "limit": limit,
         }
         with self._database.write_transaction() as connection:
-            connection.execute(sql.ADD_OUTLETS, (parameters["names"], parameters["now"], initial_state))
-            leased = [rows.outlet_state(row) for row in connection.execute(sql.LEASE_OUTLETS, parameters)]
-        return sorted(leased, key=lambda state: (state.next_poll_at, state.name))
+            _add_outlets(connection, names, now)
+            return _leased(connection, sql.LEASE_OUTLETS, parameters)
+
+    def add_outlets(self, names: Sequence[str], *, now: datetime) -> None:
+        with self._database.write_transaction() as connection:
+            _add_outlets(connection, names, now)
+
+    def lease_due(
+        self, *, excluded: Sequence[str], holder: str, now: datetime, term: timedelta, limit: int
+    ) -> list[OutletState]:
+        parameters = {**_lease_parameters(holder, now, term, limit), "excluded": rows.json_text(list(excluded))}
+        with self._database.read_connection() as connection:
+            if not connection.execute(sql.SELECT_ONE_DUE_OUTLET, parameters).get:
+                return []  # without waiting for the write lock
+        with self._database.write_transaction() as connection:
+            return _leased(connection, sql.LEASE_DUE_OUTLETS, parameters)
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         with self._database.write_transaction() as connection:
@@ -78,3 +88,23 @@ class Leases:
     def outlets(self) -> list[OutletState]:
         with self._database.read_connection() as connection:
             return [rows.outlet_state(row) for row in connection.execute(sql.SELECT_OUTLETS)]
+
+
+def _add_outlets(connection: apsw.Connection, names: Sequence[str], now: datetime) -> None:
+    initial_state = rows.state_json(OutletState(name="", next_poll_at=now, interval=INITIAL_POLL_INTERVAL))
+    connection.execute(sql.ADD_OUTLETS, (rows.json_text(list(names)), micros(now), initial_state))
+
+
+def _lease_parameters(holder: str, now: datetime, term: timedelta, limit: int) -> dict[str, apsw.SQLiteValue]:
+    return {
+        "holder": holder,
+        "until": micros(now + term),
+        "now": micros(now),
+        "latest": micros(now + MAX_LEASE_TERM),
+        "limit": limit,
+    }
+
+
+def _leased(connection: apsw.Connection, statement: str, parameters: dict[str, apsw.SQLiteValue]) -> list[OutletState]:
+    states = [rows.outlet_state(row) for row in connection.execute(statement, parameters)]
+    return sorted(states, key=lambda state: (state.next_poll_at, state.name))

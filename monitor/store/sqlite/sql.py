@@ -237,13 +237,24 @@ ADD_OUTLETS = """
 INSERT INTO outlet (name, next_poll_at, fencing_token, state) SELECT value, ?2, '', ?3 FROM json_each(?1) WHERE true
 ON CONFLICT DO NOTHING
 """
+_LEASE = "UPDATE outlet SET holder = :holder, lease_until = :until, fencing_token = lower(hex(randomblob(8)))"
+_IS_FREE = "(holder IS NULL OR lease_until <= :now OR lease_until > :latest)"
 LEASE_OUTLETS = f"""
-UPDATE outlet SET holder = :holder, lease_until = :until, fencing_token = lower(hex(randomblob(8)))
+{_LEASE}
 WHERE name IN (
   SELECT name FROM outlet WHERE name IN (SELECT value FROM json_each(:names))
-  AND (holder IS NULL OR lease_until <= :now OR lease_until > :latest) AND (next_poll_at <= :now OR NOT :due_only)
+  AND {_IS_FREE} AND (next_poll_at <= :now OR NOT :due_only)
   ORDER BY next_poll_at, name LIMIT :limit
 )
+RETURNING {_OUTLET_COLUMN_LIST}
+"""
+_DUE_OUTLETS = f"""
+outlet WHERE next_poll_at <= :now AND {_IS_FREE} AND name NOT IN (SELECT value FROM json_each(:excluded))
+"""
+SELECT_ONE_DUE_OUTLET = f"SELECT 1 FROM {_DUE_OUTLETS} LIMIT 1"
+LEASE_DUE_OUTLETS = f"""
+{_LEASE}
+WHERE name IN (SELECT name FROM {_DUE_OUTLETS} ORDER BY next_poll_at, name LIMIT :limit)
 RETURNING {_OUTLET_COLUMN_LIST}
 """
 RENEW_LEASE = "UPDATE outlet SET lease_until = ? WHERE name = ? AND fencing_token = ? AND holder = ? RETURNING 1"
