@@ -8,6 +8,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from monitor.config import Config, Outlet
 from monitor.crawl import outbox_delivery
 from monitor.crawl import scheduler as scheduler_module
@@ -17,13 +19,12 @@ from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import StoreUnavailable
 from monitor.models import OutletState, now
 from monitor.notify.report import DeliveryReport
+from monitor.store.memory import MemoryStore
 from monitor.store.protocol import INITIAL_POLL_INTERVAL
 
 from .engine import FakeService
 
 if TYPE_CHECKING:
-    import pytest
-
     from monitor.demo.web import Site
 
     from .engine import Engine
@@ -33,34 +34,43 @@ NAMES = ("One", "Two", "Three")
 CONFIG = Config(outlets=tuple(Outlet(name=name, url=f"https://{name.lower()}.example/") for name in NAMES))
 
 
-class NoLeaseService:
-    """A service whose store records the names of a lease call and leases none."""
+class StoreService:
+    """A service with a store in memory, of which only leases are tested."""
 
     def __init__(self) -> None:
         self.config = CONFIG
-        self.names: list[str] = []
-        self.store = SimpleNamespace(lease=self.lease, outlets=list)
+        self.store = MemoryStore()
         self.extractor = SimpleNamespace(problem="")
-
-    def lease(self, names: list[str], **_: Any) -> list[OutletState]:
-        self.names = list(names)
-        return []
 
     async def call(self, work: Any, *arguments: Any) -> Any:
         return work(*arguments)
 
 
-def test_a_process_does_not_lease_what_it_polls_already() -> None:
+def leased_names(scheduler: OutletScheduler) -> list[str]:
+    return [state.name for state in asyncio.run(scheduler._lease_outlets(NAMES))]
+
+
+@pytest.mark.parametrize("continuous", [True, False])
+def test_a_process_does_not_lease_what_it_polls_already(continuous: bool) -> None:
     """Its own lease may have expired while the store was away."""
-    service = NoLeaseService()
-    scheduler = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # a stub
+    scheduler = OutletScheduler(StoreService(), NAMES, continuous=continuous)  # type: ignore[arg-type]  # a stub
     scheduler._leased_states["Two"] = OutletState(name="Two", next_poll_at=now(), interval=INITIAL_POLL_INTERVAL)
-    asyncio.run(scheduler._lease_outlets(NAMES))
-    assert service.names == ["One", "Three"]
+    assert leased_names(scheduler) == ["One", "Three"]
+
+
+def test_an_outlet_of_another_configuration_is_given_back() -> None:
+    service = StoreService()
+    scheduler = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # a stub
+    assert leased_names(scheduler) == ["One", "Three", "Two"]
+    service.store.add_outlets(["Other"], now=now())  # by a process with a newer configuration
+    assert leased_names(scheduler) == []
+    assert leased_names(scheduler) == []
+    (other,) = [state for state in service.store.outlets() if state.name == "Other"]
+    assert other.holder is None
 
 
 def test_a_stopped_pass_reports_the_outlets_it_did_not_poll() -> None:
-    scheduler = OutletScheduler(NoLeaseService(), NAMES, ignore_schedule=True)  # type: ignore[arg-type]  # a stub
+    scheduler = OutletScheduler(StoreService(), NAMES, ignore_schedule=True)  # type: ignore[arg-type]  # a stub
     scheduler.report.add_poll(PollReport(outlet="Two"))
     scheduler.stop.set()
     asyncio.run(scheduler._record_unpolled(["Three"]))
