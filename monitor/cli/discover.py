@@ -113,7 +113,7 @@ def _discover_sources(
 
 def _outlet_yaml(outlet: Outlet, discovered: DiscoveredSources, script_reason: str | None) -> str:
     """Returns a YAML entry for ``outlets:``: sources to poll, with their story counts; other sources as comments."""
-    lines = [f"  - name: {_yaml_scalar(outlet.name)}", f"    url: {_yaml_scalar(outlet.url)}"]
+    lines = [f"  - name: {yaml_scalar(outlet.name)}", f"    url: {yaml_scalar(outlet.url)}"]
     polled = discovered.sources_to_poll(outlet)
     for kind, urls in (
         ("feed", discovered.feeds),
@@ -135,10 +135,10 @@ def _outlet_yaml(outlet: Outlet, discovered: DiscoveredSources, script_reason: s
 
 def _yaml_url_with_story_count(url: str, discovered: DiscoveredSources) -> str:
     number = discovered.story_counts.get(url)
-    return _yaml_scalar(url) + ("" if number is None else f"  # {plural(number, 'recent story', 'recent stories')}")
+    return yaml_scalar(url) + ("" if number is None else f"  # {plural(number, 'recent story', 'recent stories')}")
 
 
-def _yaml_scalar(text: str) -> str:
+def yaml_scalar(text: str) -> str:
     """Returns the text as a YAML scalar: in double quotes, unless it certainly needs none."""
     import json
 

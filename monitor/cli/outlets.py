@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,6 +49,7 @@ MAX_NAME_COLUMNS = 40  # width reserved for an outlet's name; longer names are w
 @click.option(
     "--days", type=click.IntRange(1, 3650), default=7, show_default=True, help="Number of days for --coverage."
 )
+@click.option("--opml", is_flag=True, help="The configured feeds as OPML, for feed readers.")
 @click.option("--furniture", "old_option", is_flag=True, hidden=True)  # former name of --boilerplate
 @with_context
 def outlets_command(
@@ -60,9 +62,12 @@ def outlets_command(
     coverage: bool,
     recent: bool,
     days: int,
+    opml: bool,
     old_option: bool,
-) -> None:
+) -> int | None:
     """Show the health of each outlet: its last poll, the result, and the process that polls it now.
+
+    `outlets import FILE` checks the feeds of an OPML file and prints them as YAML to paste under outlets:.
 
     \b
     Examples:
@@ -72,10 +77,14 @@ def outlets_command(
       media-monitor outlets "National Technology News" --boilerplate
       media-monitor outlets "National Technology News" --coverage --days 30
       media-monitor outlets "National Technology News" --recent
+      media-monitor outlets import feeds.opml | sed -i '/^outlets:/r /dev/stdin' monitor.yaml
+      media-monitor outlets --opml > feeds.opml
       media-monitor outlets --json | jq -r 'select(.failures > 3) | .name'
     """
     if old_option:
         context.err.print("note: --furniture is now --boilerplate; the next version will not accept the old name")
+    if opml or (len(names) == 2 and names[0] == "import"):
+        return _exchange_opml(context, names, export=opml)
     configured = {outlet.name: outlet for outlet in context.config.outlets}
     with context.open_existing_store() as store:
         states = {state.name: state for state in store.outlets()}
@@ -85,13 +94,13 @@ def outlets_command(
             shown = [name for name in requested if name in states and states[name].failures]
         if requested and not shown and not as_json:
             context.err.print(f"No outlet is failing ({plural(len(requested), 'outlet')}).")
-            return
+            return None
         if coverage:
             _print_coverage(context, store, shown, days=days, as_json=as_json, by_day=bool(names))
-            return
+            return None
         if recent:
             _print_recent(context, store, shown, as_json=as_json)
-            return
+            return None
     price = price_of_polls(context.config, states)
     if boilerplate or old_option:
         _print_boilerplate(context, shown, states, as_json=as_json)
@@ -109,6 +118,16 @@ def outlets_command(
             _print_outlet_details(context, name, configured.get(name), states.get(name), figures)
     else:
         _print_table(context, shown, configured, states, requested=len(requested))
+    return None
+
+
+def _exchange_opml(context: CommandContext, names: Sequence[str], *, export: bool) -> int:
+    from monitor.cli.opml import import_opml, print_opml
+
+    if not export:
+        return import_opml(context, Path(names[1]))
+    print_opml(context.config, _requested_names(names, [outlet.name for outlet in context.config.outlets]))
+    return 0
 
 
 def _requested_names(names: Sequence[str], all_names: list[str]) -> list[str]:

@@ -104,7 +104,7 @@ async def discover_sources(
         drop_frames(error)
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
     common = autodiscovery.common_source_urls(outlet.url)
-    probe = partial(_probe_sources, outlet=outlet, fetcher=fetcher, since=since, deadline=deadline)
+    probe = partial(recent_story_counts, outlet=outlet, fetcher=fetcher, since=since, deadline=deadline)
     # Announced URLs may not exist any more: a page template can still name a removed feed.
     feeds = await probe("feed", (*own_feed, *hints.feeds)) or await probe("feed", common.feeds)
     sitemaps = await probe("sitemap", hints.sitemaps) or await probe("sitemap", common.sitemaps)
@@ -151,7 +151,7 @@ async def with_section_story_counts(
 ) -> DiscoveredSources:
     """Returns ``discovered`` with story counts for the sections that would be polled, without unreadable ones."""
     sections = [source.url for source in discovered.sources_to_poll(outlet) if source.kind == "section"]
-    section_counts = await _probe_sources("section", sections, outlet=outlet, fetcher=fetcher, since=since)
+    section_counts = await recent_story_counts("section", sections, outlet=outlet, fetcher=fetcher, since=since)
     return replace(discovered, story_counts={**discovered.story_counts, **section_counts})
 
 
@@ -179,7 +179,7 @@ async def rendering_reason(
     return reasons[0] if reasons and all(reasons) else None
 
 
-async def _probe_sources(
+async def recent_story_counts(
     kind: str,
     addresses: Iterable[str],
     *,
