@@ -1,25 +1,37 @@
-.PHONY: install demo test elasticsearch splash lint format lock
+.PHONY: install dev demo test elasticsearch splash lint format lock
 PYTHON ?= python3
 BIN := .venv/bin
 
+# The program with the demo, the page and chat services.
 install: .venv/installed
 
+# Everything, with Chromium's driver, Parquet and the tools of the tests.
+dev: .venv/installed-dev
+
 .venv/installed: requirements.lock pyproject.toml
+	$(call install_from,requirements.lock)
+
+.venv/installed-dev: requirements-dev.lock pyproject.toml
+	$(call install_from,requirements-dev.lock)
+	touch .venv/installed
+
+define install_from
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	$(BIN)/python -m monitor.query.prepare_dictionaries
 	touch $@
+endef
 
 demo: install
 	$(BIN)/python -m monitor.demo
 
 # Two processes share the tests by file: more would need an Elasticsearch, a Splash and their memory each.
-test: install
+test: dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # A real Elasticsearch for development, in the foreground; needs Java 21 or newer and Maven.
-elasticsearch: install
+elasticsearch: dev
 	$(BIN)/python tests/servers/elasticsearch_node.py
 
 # A real Splash at http://127.0.0.1:8050, without Docker; name it in crawl.splash or SPLASH_URL.
@@ -29,17 +41,22 @@ splash: .cache/splash/installed
 .cache/splash/installed:
 	deploy/splash/install.sh .cache/splash
 
-lint: install
+lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: install
+format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The lock names no index, so that it works with any mirror.
+# The locks name no index, so that they work with any mirror.
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \
+  --generate-hashes --no-emit-index-url --quiet
+
 lock:
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
-	  --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
+	$(COMPILE) --all-extras --output-file requirements-dev.lock
+	$(COMPILE) --constraints requirements-dev.lock --extra demo --extra web --extra chat --output-file requirements.lock
+	$(COMPILE) --constraints requirements-dev.lock --extra playwright --extra web --extra chat \
+	  --output-file requirements-image.lock
