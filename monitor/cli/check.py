@@ -64,6 +64,7 @@ def _config_warnings(context: CommandContext) -> list[str]:
         callback_warnings,
         readable_secret_warnings,
         slow_pattern_warnings,
+        store_warnings,
         too_frequent_poll_warnings,
     )
     from monitor.query.lint import lint_config
@@ -71,6 +72,7 @@ def _config_warnings(context: CommandContext) -> list[str]:
     config, files = context.config, secret_files(context.config_path, os.environ)
     return [
         *too_frequent_poll_warnings(config),
+        *store_warnings(config),
         *callback_warnings(config),
         *access_warnings(config),
         *slow_pattern_warnings(config),

@@ -22,6 +22,7 @@ from monitor.config.types import (
     DeliverySchedule,
     DigestSchedule,
     Duration,
+    Fingerprint,
     HostName,
     IndexPrefix,
     Language,
@@ -83,6 +84,7 @@ class StoreSettings(FrozenModel):
     cloud_id: SingleLine | None = None
     ca_file: SingleLine | None = None
     verify: bool = True
+    fingerprint: Fingerprint | None = None  # SHA-256 of the server's certificate, accepted without an authority
     timeout: PositiveDuration = timedelta(seconds=30)
 
 

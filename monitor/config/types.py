@@ -157,6 +157,16 @@ def split_listen_address(value: str) -> tuple[str, str]:
     return (host[1:-1] if is_bracketed else host if ":" not in host else "", port)
 
 
+def _valid_fingerprint(value: str) -> str:
+    """Validates the SHA-256 of a certificate in hexadecimal, with or without colons; returns it without."""
+    text = value.strip().lower().removeprefix("sha256:").replace(":", "").replace(" ", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError(
+            "must be the SHA-256 of a certificate: 64 hexadecimal digits (openssl x509 -fingerprint -sha256)"
+        )
+    return text
+
+
 def valid_mail_address(value: str) -> str:
     """Validates an e-mail address, ``desk@example.org``; returns it with its domain in lower-case ASCII."""
     valid_single_line(value)
@@ -372,6 +382,7 @@ SingleLine: TypeAlias = Annotated[str, AfterValidator(valid_single_line)]
 NonEmptyName: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=200), AfterValidator(valid_single_line)
 ]
+Fingerprint: TypeAlias = Annotated[str, AfterValidator(_valid_fingerprint)]
 HostName: TypeAlias = Annotated[str, AfterValidator(valid_host_name)]
 WebUrl: TypeAlias = Annotated[str, AfterValidator(valid_web_url)]
 CallbackUrl: TypeAlias = Annotated[str, AfterValidator(valid_callback_url)]

@@ -34,6 +34,17 @@ def too_frequent_poll_warnings(config: Config) -> list[str]:
     ]
 
 
+def store_warnings(config: Config) -> list[str]:
+    """Returns a warning if the store's certificate is not checked."""
+    url = config.store.url.get_secret_value()
+    if config.store.verify or config.store.fingerprint or not url.startswith("https://"):
+        return []
+    return [
+        "store.verify: false accepts any certificate, so another server can read the credentials and stories; "
+        "name store.ca_file or store.fingerprint"
+    ]
+
+
 def callback_warnings(config: Config) -> list[str]:
     """Returns a warning if hubs cannot reach `crawl.callback`, or if anyone on their way can read its tokens."""
     if config.crawl.callback is None:

@@ -75,7 +75,9 @@ def test_the_image_copies_existing_files_that_the_ignore_file_allows() -> None:
 
 
 def test_the_image_installs_the_locked_requirements() -> None:
-    assert any("--require-hashes -r requirements-image.lock" in words for word, words in instructions() if word == "RUN")
+    assert any(
+        "--require-hashes -r requirements-image.lock" in words for word, words in instructions() if word == "RUN"
+    )
 
 
 # ---- compose

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
@@ -183,6 +185,55 @@ def test_a_certificate_of_an_unknown_authority_needs_its_ca_file(tmp_path: Path)
             opened(url).cluster.get_documents("stories", ["a"])
         store = ElasticsearchStore.open(StoreSettings(url=url, ca_file=pem.name), tmp_path)
         assert store.cluster.get_documents("stories", ["a"]) == {}
+
+
+def test_a_pinned_certificate_is_accepted_and_no_other(tmp_path: Path) -> None:
+    pem, other = certificate.make(tmp_path, "elsewhere.example"), certificate.make(tmp_path, "localhost")
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate_text(pem))).hexdigest()
+    with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:
+        store = opened(server.url, fingerprint=":".join(fingerprint[i : i + 2] for i in range(0, 64, 2)).upper())
+        assert store.cluster.get_documents("stories", ["a"]) == {}
+    with (
+        serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(other)) as server,
+        pytest.raises(StoreRefused, match=r"certificate is another one.*Change store\.fingerprint"),
+    ):
+        opened(server.url, fingerprint=fingerprint).cluster.get_documents("stories", ["a"])
+
+
+def certificate_text(pem: Path) -> str:
+    """Returns the certificate of a PEM file that has its key too."""
+    text = pem.read_text()
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    return text[text.index(begin) : text.index(end) + len(end)]
+
+
+def test_tls_and_its_absence_are_told_apart(tmp_path: Path) -> None:
+    with (
+        serve(lambda _: Answer(200, {})) as server,
+        pytest.raises(StoreRefused, match=r"has no TLS at this port \(http:// instead of https://\?\)"),
+    ):
+        opened(server.url.replace("http:", "https:")).setup()
+    tls = certificate.context(certificate.make(tmp_path, "localhost"))
+    with (
+        serve(lambda _: Answer(200, {}), tls=tls) as server,
+        pytest.raises(StoreUnavailable, match=r"\(https:// instead of http://\?\)"),
+    ):
+        opened(server.url.replace("https:", "http:")).setup()
+
+
+def test_serverless_and_opensearch_are_refused_in_one_line() -> None:
+    reason = "Settings [index.number_of_shards] are not available when running in serverless mode"
+    with (
+        serve(lambda _: Answer(400, error("illegal_argument_exception", reason))) as server,
+        pytest.raises(StoreRefused, match="is Elasticsearch Serverless, which has no settings"),
+    ):
+        opened(server.url).cluster.get_documents("stories", ["a"])
+    answer = Answer(406, {"version": {"distribution": "opensearch"}}, headers={"X-Elastic-Product": ""})
+    with (
+        serve(lambda _: answer) as server,
+        pytest.raises(StoreRefused, match=r"is not Elasticsearch.*OpenSearch is not supported"),
+    ):
+        opened(server.url).cluster.get_documents("stories", ["a"])
 
 
 def test_an_unavailable_shard_makes_the_store_unavailable() -> None:

@@ -25,9 +25,24 @@ if TYPE_CHECKING:
 CONNECTIONS_PER_NODE = 8  # requests that threads of one process may send to a node at the same time
 MEDIA_TYPE_HEADERS = ("accept", "content-type")  # headers in which the client asks for a version of the API
 MAX_STARTUP_REFUSAL_SECONDS = 300.0  # refusals of accepted credentials count as a restart for so long
+# In the error of a client without TLS whose server expects it.
+_CUT_CONNECTION_SIGNS = ("ConnectionResetError", "RemoteDisconnected", "BadStatusLine")
 _INVALID_KEY_SIGNS = ("expired", "invalidated")  # in the response: the refusal of an API key is final
 # Parts of the error types and messages for a query that expands to more terms than Elasticsearch allows.
 _TOO_MANY_TERMS_SIGNS = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
+_STATE_BY_STATUS = {429: "overloaded", 408: "not ready", 502: "not ready", 503: "not ready", 504: "not ready"}
+_REFUSALS = (  # signs in the reason, message, hint
+    (
+        _TOO_MANY_TERMS_SIGNS,
+        "the query's wildcards or fuzzy words match too many words of the stories",
+        "write longer prefixes, above all in phrases and next to NEAR",
+    ),
+    (
+        ("serverless mode",),
+        "the server at store.url is Elasticsearch Serverless, which has no settings for shards and replicas",
+        "use a hosted deployment or a server of your own, or a SQLite file",
+    ),
+)
 
 
 class CredentialsTemporarilyRefused(elastic_transport.ConnectionError):
@@ -80,6 +95,8 @@ def create_client(settings: StoreSettings, base: Path = Path()) -> Elasticsearch
         if any(host["scheme"] == "https" for host in target["hosts"]):
             target["verify_certs"] = settings.verify
             target["ssl_show_warn"] = False  # media-monitor check warns about unverified certificates once
+            if settings.fingerprint:
+                target["ssl_assert_fingerprint"] = settings.fingerprint
             if settings.ca_file:
                 target["ca_certs"] = str(_checked_ca_file(base / Path(settings.ca_file).expanduser()))
     try:
@@ -175,8 +192,10 @@ def translated_errors() -> Iterator[None]:
         ) from error
     except (elastic_transport.ConnectionTimeout, elastic_transport.ConnectionError) as error:
         cause = str(error.errors[0] if error.errors else error)
+        needs_tls = any(sign in cause for sign in _CUT_CONNECTION_SIGNS)
         raise StoreUnavailable(
-            f"Elasticsearch does not answer: {_shorten_text(cause)}", hint="is it running, and store.url right?"
+            f"Elasticsearch does not answer: {_shorten_text(cause)}",
+            hint="https:// instead of http://?" if needs_tls else "is it running, and store.url right?",
         ) from error
     except elastic_transport.SerializationError as error:
         raise StoreUnavailable(
@@ -197,6 +216,12 @@ def _certificate_error(reason: str) -> StoreRefused:
         return StoreRefused(
             f"the store's certificate is not for the host in store.url: {reason}",
             hint="write a name that the certificate has, or have a certificate made for this one",
+        )
+    if "WRONG_VERSION_NUMBER" in reason or "record layer failure" in reason:
+        return StoreRefused("the server at store.url has no TLS at this port", hint="http:// instead of https://?")
+    if "Fingerprints did not match" in reason:
+        return StoreRefused(
+            f"the store's certificate is another one: {reason}", hint="has it been renewed? Change store.fingerprint"
         )
     if "has expired" in reason:
         return StoreRefused("the store's certificate has expired", hint="the server needs a new one")
@@ -221,7 +246,7 @@ def not_elasticsearch_error(status: int | None = None) -> StoreRefused:
 def _is_foreign_response(meta: elastic_transport.ApiResponseMeta) -> bool:
     """Returns True if a response comes neither from Elasticsearch nor from a failing proxy in front of it."""
     from_elasticsearch = meta.headers.get("x-elastic-product") == "Elasticsearch"
-    return not from_elasticsearch and (300 <= meta.status < 400 or meta.status in {400, 404, 405, 501})
+    return not from_elasticsearch and (300 <= meta.status < 400 or meta.status in {400, 404, 405, 406, 501})
 
 
 def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
@@ -248,19 +273,15 @@ def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
         )
     if status == 404 and "index_not_found" in reason:
         return StoreRefused(f"the store is not set up: {_shorten_text(reason)}", hint="media-monitor setup")
-    if status == 429:
-        return StoreUnavailable(f"Elasticsearch is overloaded: {_shorten_text(reason)}")
-    if status in (408, 502, 503, 504):
-        return StoreUnavailable(f"Elasticsearch is not ready: {_shorten_text(reason)}")
+    if state := _STATE_BY_STATUS.get(status):
+        return StoreUnavailable(f"Elasticsearch is {state}: {_shorten_text(reason)}")
     if status == 400 and "media_type_header_exception" in reason:
         return StoreRefused(
             f"this Elasticsearch is too old: {_shorten_text(reason)}", hint="versions 8 and 9 are supported"
         )
-    if any(sign in reason for sign in _TOO_MANY_TERMS_SIGNS):
-        return StoreRefused(
-            "the query's wildcards or fuzzy words match too many words of the stories",
-            hint="write longer prefixes, above all in phrases and next to NEAR",
-        )
+    for signs, message, hint in _REFUSALS:
+        if any(sign in reason for sign in signs):
+            return StoreRefused(message, hint=hint)
     if status >= 500:
         return StoreUnavailable(f"Elasticsearch failed ({status}): {_shorten_text(reason)}")
     return StoreRefused(f"Elasticsearch refuses this ({status}): {_shorten_text(reason)}")
