@@ -207,7 +207,7 @@ def certificate_text(pem: Path) -> str:
     return text[text.index(begin) : text.index(end) + len(end)]
 
 
-def test_tls_and_its_absence_are_told_apart(tmp_path: Path) -> None:
+def test_tls_and_its_absence_have_their_own_hints(tmp_path: Path) -> None:
     with (
         serve(lambda _: Answer(200, {})) as server,
         pytest.raises(StoreRefused, match=r"has no TLS at this port \(http:// instead of https://\?\)"),
