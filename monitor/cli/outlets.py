@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MIN_COLUMNS_FOR_ALL_NUMBERS = 80  # width of the terminal for the columns EVERY and LAST STORY
 MIN_COLUMNS_FOR_DELAY = 100  # width of the terminal for the column DELAY
 MIN_COLUMNS_FOR_NOTES = 110  # width of the terminal for the column NOTE; in a narrower one, notes follow the table
-MAX_NAME_COLUMNS = 40  # width reserved for an outlet's name; longer names are wrapped
+MIN_NAME_COLUMNS = 16  # width reserved for an outlet's name; longer names are wrapped before numbers are cut
 
 
 @click.command("outlets")
@@ -303,7 +303,7 @@ def _print_table(
     current_time = now()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     wide = context.out.width >= MIN_COLUMNS_FOR_ALL_NUMBERS
-    table.add_column("OUTLET", overflow="fold", min_width=min(max(map(len, names)), MAX_NAME_COLUMNS))
+    table.add_column("OUTLET", overflow="fold", min_width=min(max(map(len, names)), MIN_NAME_COLUMNS))
     for header in ("STATUS", "POLLED", "NEXT", *(["EVERY"] if wide else [])):
         table.add_column(header, no_wrap=True)
     table.add_column("STORIES", justify="right", no_wrap=True)

@@ -770,6 +770,27 @@ def test_wrong_usage_is_one_line_with_a_hint_and_exits_2(
     assert len(run.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100, 120])
+def test_a_narrow_table_of_outlets_wraps_names_and_cuts_no_number(
+    home: Path, columns: int, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Run]
+) -> None:
+    name = "US Bureau of Industry and Security, Export Administration"
+    (home / "monitor.yaml").write_text(CONFIG.replace("Meridian,", f'"{name}",'), encoding="utf-8")
+    with open_store(home) as store:
+        (state,) = store.lease([name], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
+        counts = {"stored": 1_234_567}
+        store.release(
+            replace(state, dispositions=counts, last_poll_at=now(), last_story_at=now() - timedelta(hours=36))
+        )
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = command("outlets").out.splitlines()
+    assert all(len(line.rstrip()) <= columns for line in lines)
+    assert "1,234,567" in "".join(lines)
+    assert "STORIES" in lines[0]
+    words = set(" ".join(line[: lines[0].index("STATUS")] for line in lines).split())
+    assert set(name.split()) <= words
+
+
 def test_init_writes_the_file_that_config_names(home: Path, command: Callable[..., Run]) -> None:
     run = command("init", "--config", "desk.yaml")
     assert (run.status, run.err) == (0, "")
