@@ -37,6 +37,7 @@ MODULE_AND_HELP_BY_COMMAND = {
     "alerts": ("alerts", "List, show, test, backfill and snooze alerts."),
     "explain": ("explain", "Explain why a query matches a story, or why not."),
     "outlets": ("outlets", "Show the health of each outlet."),
+    "stats": ("stats", "Show stories, hits, delays and coverage over time."),
     "extract": ("extract", "Extract stories from pages."),
     "match": ("match", "Show which alerts and topics match stories."),
     "export": ("transfer", "Write stories to a file."),

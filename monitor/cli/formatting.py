@@ -65,6 +65,11 @@ def plain_line(text: str, *, prefix: str = "") -> Text:
     return Text(prefix + printable_text(text))
 
 
+def aligned_line(text: str) -> Text:
+    """Returns the text as `plain_line` does, but keeps its spaces, which align columns."""
+    return Text(printable_text(text, strip=False))
+
+
 def printable_text(text: str, *, strip: bool = True) -> str:
     """Replaces unprintable characters by spaces, so that a page's text cannot send control codes to the terminal.
 
