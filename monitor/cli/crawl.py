@@ -142,13 +142,13 @@ def run_command(
       media-monitor run --metrics
       kill -HUP "$(pidof -s media-monitor)"          use the changed file now
     """
-    from monitor.crawl.config_watch import ConfigWatch, files_fingerprint
+    from monitor.crawl.config_watch import ConfigWatch, file_fingerprint
     from monitor.crawl.restart import collect_former_children, hangup_means_restart, restart_program
 
     if hangup_means_restart():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the crawl handles it: the files are about to be read
 
-    fingerprint = files_fingerprint(context.config_path)  # before the files are loaded, so that no change is missed
+    fingerprint = file_fingerprint(context.config_path)  # before the file is loaded, so that no change is missed
     _configured_outlet_names(context, ())
     log_as(log_format, log_file)
     _set_log_level(context, level=logging.INFO)

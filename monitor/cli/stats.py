@@ -121,7 +121,9 @@ def _print_statistics(context: CommandContext, statistics: Statistics) -> None:
                 out.print(aligned_line(line))
     _print_delays(context, statistics.delays)
     if listed := statistics.listed:
-        counts = ", ".join(f"{count:,} {name}" for name, count in sorted(listed.items(), key=lambda item: (-item[1], item[0])))
+        counts = ", ".join(
+            f"{count:,} {name}" for name, count in sorted(listed.items(), key=lambda item: (-item[1], item[0]))
+        )
         out.print()
         out.print(aligned_line(f"URLs that sources listed: {counts}"))
 

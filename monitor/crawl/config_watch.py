@@ -26,14 +26,29 @@ log = logging.getLogger(__name__)
 LOOK_INTERVAL_SECONDS = 5.0  # between two looks at the files; a changed file is read when two looks found it the same
 
 
-def files_fingerprint(path: Path) -> str:
-    """Returns a hash of the configuration file and of the files with secrets that it names; of what can be read."""
+def file_fingerprint(path: Path) -> str:
+    """Returns a hash of a file's content; of nothing if it cannot be read."""
     digest = hashlib.sha256()
-    for file in (path, *_secret_files(path)):
-        with suppress(OSError):
-            digest.update(file.read_bytes())
-        digest.update(b"\0")
+    with suppress(OSError):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+class WatchedFiles:
+    """The configuration file and the files with secrets that it names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._config_fingerprint = ""
+        self._secret_files: list[Path] = []
+
+    def fingerprint(self) -> str:
+        """Returns a hash of all contents.  Parses the configuration, which may be large, only if it has changed."""
+        fingerprint = file_fingerprint(self.path)
+        if fingerprint != self._config_fingerprint:
+            self._secret_files = _secret_files(self.path)
+            self._config_fingerprint = fingerprint
+        return "".join([fingerprint, *map(file_fingerprint, self._secret_files)])
 
 
 def _secret_files(path: Path) -> list[Path]:
@@ -46,13 +61,15 @@ def _secret_files(path: Path) -> list[Path]:
 class ConfigWatch:
     """Calls for a restart when the files of the configuration have changed or `ask` is called.
 
-    ``fingerprint`` is that of the files from which ``config`` was loaded.
+    ``fingerprint`` is that of the file before ``config`` was loaded from it.
     """
 
     def __init__(self, path: Path, config: Config, fingerprint: str) -> None:
         self._path = path
         self._config = config
-        self._known = fingerprint  # of the configuration in use, or of the last one that was refused
+        self._files = WatchedFiles(path)
+        self._loaded_fingerprint = fingerprint
+        self._known = ""  # of the files in use, or of those that were refused last
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
@@ -64,12 +81,14 @@ class ConfigWatch:
 
         A configuration with faults is refused: they are logged once, and the process goes on with the one it has.
         """
-        previous = self._known
+        previous = await asyncio.to_thread(self._files.fingerprint)
+        if previous.startswith(self._loaded_fingerprint):
+            self._known = previous
         while not stop.is_set():
             asked = await self._wait(stop)
             if stop.is_set():
                 return
-            current = await asyncio.to_thread(files_fingerprint, self._path)
+            current = await asyncio.to_thread(self._files.fingerprint)
             has_changed = current != self._known and current == previous
             previous = current
             if not (asked or has_changed):

@@ -72,6 +72,7 @@ class Ingest:
         self.call_matching = call_matching or call
         self.now = now
         self._outlets = {outlet.name: outlet for outlet in config.outlets}
+        self._has_aggregator = any(outlet.is_aggregator for outlet in config.outlets)
         self._walls = RecentWalls()
         self.commits = CommitQueue(store, call, now)
         self._title_locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -347,7 +348,7 @@ class Ingest:
 
         Their headline stories become the outlet's, with the title and summary of its own source.
         """
-        is_needed = not outlet.is_aggregator and any(other.is_aggregator for other in self._outlets.values())
+        is_needed = self._has_aggregator and not outlet.is_aggregator
         headlines = {
             story_id(candidate.url): (candidate, article)
             for candidate in (candidates if is_needed else ())
