@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from monitor.config import load
+from monitor.config.document import YamlError
 from monitor.config.load import secret_files
 from monitor.crawl.spider_package import unknown_spider_faults
 from monitor.errors import ConfigError, StoreRefused, StoreUnavailable
@@ -54,7 +55,7 @@ class WatchedFiles:
 def _secret_files(path: Path) -> list[Path]:
     try:
         return sorted(secret_files(path, os.environ).values())
-    except (OSError, ConfigError, ValueError):  # `load` reports the fault when the file is read
+    except (OSError, ValueError, ConfigError, YamlError):  # `load` reports the fault when the file is read
         return []
 
 
