@@ -13,6 +13,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,7 +46,6 @@ from servers.faulty import Answer, Request, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CONFIG = """\
 keep: all
@@ -789,6 +789,22 @@ def test_a_narrow_table_of_outlets_wraps_names_and_cuts_no_number(
     assert "STORIES" in lines[0]
     words = set(" ".join(line[: lines[0].index("STATUS")] for line in lines).split())
     assert set(name.split()) <= words
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"), [("media-monitor ou", {"outlets"}), ("media-monitor crawl --no", {"--no-mail"})]
+)
+def test_the_shell_completes_commands_and_options(home: Path, words: str, completed: set[str]) -> None:
+    environ = {"_MEDIA_MONITOR_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    run = subprocess.run(
+        [Path(sys.executable).with_name("media-monitor")],
+        env=os.environ | environ,
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert {line.removeprefix("plain,") for line in run.stdout.splitlines()} == completed
 
 
 def test_init_writes_the_file_that_config_names(home: Path, command: Callable[..., Run]) -> None:
