@@ -13,8 +13,24 @@ from monitor.query.analysis import EqualToken, InflectedToken, Tokens, token_mat
 from monitor.query.fields import NUMBER_FIELDS, TIME_FIELDS
 from monitor.query.matcher import AnalysedStory, matches
 from monitor.query.occurrences import Span, matching_positions, spans
+from monitor.query.sections import Section
 from monitor.query.snippets import Snippet, snippets
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, WordClause, children
+from monitor.query.syntax import (
+    And,
+    AtLeast,
+    Exists,
+    Near,
+    Node,
+    Not,
+    NotNear,
+    Or,
+    Phrase,
+    Range,
+    Value,
+    Word,
+    WordClause,
+    children,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +81,7 @@ def _explanation_of(node: Node, document: AnalysedStory, now: datetime) -> Expla
             return Explanation(
                 node, matched, parts=tuple(_explanation_of(child, document, now) for child in children(node))
             )
-        case Word() | Phrase() | Near() | AtLeast():
+        case Word() | Phrase() | Near() | NotNear() | AtLeast():
             if matched:
                 return Explanation(node, matched=True, contexts=tuple(snippets(node, document, limit=2)))
             return Explanation(node, matched=False, reason=_words_reason(node, document))
@@ -74,6 +90,8 @@ def _explanation_of(node: Node, document: AnalysedStory, now: datetime) -> Expla
             return Explanation(
                 node, matched, reason="" if matched else f"the story has {values}" if values else _NO_VALUE_REASON
             )
+        case Exists():
+            return Explanation(node, matched, reason="" if matched else _NO_VALUE_REASON)
         case Range():
             return Explanation(node, matched, reason="" if matched else _range_reason(node, document.story))
         case _:
@@ -96,6 +114,9 @@ def _words_reason(node: WordClause, document: AnalysedStory) -> str:
     texts = document.analysed_texts(node.field)
     if isinstance(node, Near):
         return _near_reason(node, texts)
+    if isinstance(node, NotNear):
+        is_absent = not any(_operand_spans(node.left, text) for text in texts)
+        return f"there is no {node.left}" if is_absent else f"each {node.left} has {node.right} near it"
     if isinstance(node, AtLeast):
         times = max((len(_operand_spans(node.operand, text)) for text in texts), default=0)
         return f"it occurs {plural(times, 'time')} in one text"
@@ -137,6 +158,9 @@ def _near_reason(node: Near, texts: Iterable[Tokens]) -> str:
     if absent:
         return f"there is no {' and no '.join(absent)}"
     gaps = [gap for text in texts for gap in _operand_gaps(node, text)]
+    if gaps and isinstance(node.gap, Section):
+        in_order = " in this order" if node.ordered else ""
+        return f"both occur, but not in one {node.gap.name.lower()}{in_order}"
     if gaps:
         return f"the smallest distance is {min(gaps)} words" + (" in this order" if node.ordered else "")
     return "both occur, but not " + ("in this order" if node.ordered else "together in title or text")

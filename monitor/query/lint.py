@@ -20,6 +20,7 @@ from monitor.query.fields import NUMBER_FIELDS, WORDS_FIELDS
 from monitor.query.fragments import PACKS_ONLY, Fragments
 from monitor.query.occurrences import glob_matches
 from monitor.query.parse import parse, query_tokens
+from monitor.query.sections import Section
 from monitor.query.spellings import operator_of_word
 from monitor.query.syntax import (
     And,
@@ -372,7 +373,8 @@ def _clause_implies(premise: Node, conclusion: Node) -> bool:
                 conclusion.right,
                 conclusion.field,
             )
-            return same_operands and premise.gap <= conclusion.gap and (premise.ordered or not conclusion.ordered)
+            is_as_near = _gap_implies(premise.gap, conclusion.gap)
+            return same_operands and is_as_near and (premise.ordered or not conclusion.ordered)
         case Near(left, right), Word() | Phrase():
             operands = [side for side in (left, right) if not isinstance(side, Or)]
             return _field_implies(premise.field, conclusion.field) and any(
@@ -382,6 +384,13 @@ def _clause_implies(premise: Node, conclusion: Node) -> bool:
             return _field_implies(premise.field, conclusion.field) and _words_imply(premise, conclusion)
         case _:
             return False
+
+
+def _gap_implies(premise: int | Section, conclusion: int | Section) -> bool:
+    """Returns True if two words that are as near as ``premise`` demands are as near as ``conclusion`` demands."""
+    if isinstance(premise, Section) or isinstance(conclusion, Section):
+        return premise == conclusion or (premise, conclusion) == (Section.SENTENCE, Section.PARAGRAPH)
+    return premise <= conclusion
 
 
 def _field_implies(premise: str, conclusion: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 from monitor.models import now as current_time
 from monitor.query import folding
 from monitor.query.analysis import (
+    SIGNED_FORMS,
     EqualToken,
     Form,
     FuzzyToken,
@@ -20,12 +21,13 @@ from monitor.query.analysis import (
     TokenMatcher,
     WildcardToken,
     token_matchers,
+    without_signs,
 )
 from monitor.query.fields import VALUE_FIELDS
 from monitor.query.matcher import AnalysedStory, StoryPredicate, story_predicate
 from monitor.query.parse import parse
 from monitor.query.snippets import best_context_line
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.query.syntax import And, AtLeast, Exists, Near, Node, Not, NotNear, Or, Phrase, Range, Value, Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,7 +188,7 @@ def required_keys(node: Node) -> RequiredKeys | None:
             return _as_not_sufficient(min(of_nodes, key=_frequency)) if of_nodes else None
         case Or(nodes):
             return _keys_of_alternatives([required_keys(child) for child in nodes])
-        case Not() | Range():
+        case Not() | Range() | Exists():
             return None
         case Value(field, text):
             keys = frozenset({(f"value {field}", folding.fold_case(text))})
@@ -195,6 +197,9 @@ def required_keys(node: Node) -> RequiredKeys | None:
             return _keys_of_sequence(token_matchers(node), field)
         case AtLeast(operand=operand, field=field):
             required = _keys_of_operand(operand, field)
+            return _as_not_sufficient(required) if required else None
+        case NotNear(left, field=field):
+            required = _keys_of_operand(left, field)
             return _as_not_sufficient(required) if required else None
         case Near(left, right, field=field):
             operands = [required for side in (left, right) if (required := _keys_of_operand(side, field))]
@@ -241,6 +246,9 @@ def _keys_of_sequence(sequence: tuple[TokenMatcher, ...], field: str) -> Require
 def _keys_of_token(token_matcher: TokenMatcher, field: str) -> RequiredKeys | None:
     """Returns the token, or the start of a wildcard's prefix, as key; None for a fuzzy token."""
     match token_matcher:
+        case EqualToken(form) if form in SIGNED_FORMS:
+            without = _keys_of_token(without_signs(token_matcher), field)
+            return _as_not_sufficient(without) if without else None
         case EqualToken(form, value):
             return RequiredKeys(
                 frozenset({(f"{form}/{field}", value)}), _estimated_token_frequency(value), is_sufficient=True

@@ -1,8 +1,9 @@
 """Analyses stories and writes them to the full-text index.
 
 The index contains each word of a story once, as a term that tells its written (raw) form, its folded (exact) form and
-its stem.  The table `word` lists these terms, so that a search for a stem, a folded form, a wildcard or a misspelling
-becomes a search for all matching terms.  This takes a third of the space of an index that contains all forms.
+its stem; where a sentence or paragraph begins, the position has a second term.  The table `word` lists the terms of
+words, so that a search for a stem, a folded form, a wildcard or a misspelling becomes a search for all matching terms.
+This takes a third of the space of an index that contains all forms.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from monitor.query.fields import VALUE_FIELDS
 from monitor.query.matcher import AnalysedStory
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
-from monitor.store.sqlite.tokens import EVERY_STORY_TERM, POSITION_SEPARATOR, value_term, word_term
+from monitor.store.sqlite.tokens import (
+    ALTERNATIVE_SEPARATOR,
+    EVERY_STORY_TERM,
+    POSITION_SEPARATOR,
+    SECTION_TERMS,
+    value_term,
+    word_term,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,6 +68,9 @@ def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
         forms = analysed[position]
         words.add(forms)
         terms.append(word_term(forms.exact, forms.raw, forms.stem))
+    for section, term in SECTION_TERMS.items():
+        for position in analysed.section_starts(section):
+            terms[position] += ALTERNATIVE_SEPARATOR + term
     return POSITION_SEPARATOR.join(terms)
 
 

@@ -1,6 +1,6 @@
 """The tokenizer of the full-text index, which splits analysed text into index terms.
 
-The analysed text of a query may have several alternative terms at one position.
+There may be several terms at one position: alternatives in a query, the beginning of a sentence in a story.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.query.folding import fold_case
+from monitor.query.sections import Section
 
 if TYPE_CHECKING:
     import apsw
@@ -33,6 +34,9 @@ def value_term(field: str, value: str) -> str:
     """Returns the index term of a field's complete value, which does not depend on upper and lower case."""
     return f"{field}{FORM_SEPARATOR}{fold_case(value).translate(_CONTROL_CHARACTERS_TO_SPACE)}"
 
+
+#: The second index term of the first word of a section.
+SECTION_TERMS = {section: f"{FORM_SEPARATOR}{FORM_SEPARATOR}{section}" for section in Section}
 
 #: An index term that every story has.
 EVERY_STORY_TERM = value_term("any", "")
