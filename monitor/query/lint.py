@@ -144,6 +144,7 @@ def lint_query(
         *_unusual_operator_notes(tokens),
         *_short_field_notes(tokens),
         *_ignored_symbol_notes(node),
+        *_possessive_notes(node),
         *_unlikely_value_notes(node, configured, kind),
         *_ambiguous_acronym_notes(node, configured),
     ]
@@ -278,12 +279,24 @@ def _short_field_notes(tokens: Sequence[Token]) -> Iterator[LintNote]:
 
 
 def _ignored_symbol_notes(node: Node) -> Iterator[LintNote]:
-    """Yields a note for each word such as C++ and #AI, whose symbols are not part of a token."""
+    """Yields a note for each word such as 100%, whose symbols are not part of a token."""
     for part in walk(node):
-        if isinstance(part, Word | Phrase) and part.field != "url" and re.search(r"[+#@$€%]", part.text):
+        if isinstance(part, Word | Phrase) and part.field != "url":
             tokens = " ".join(token_matcher.value for token_matcher in token_matchers(part))
-            message = f'symbols are not searched for: {part.text} is read as "{tokens}"'
-            yield LintNote(part.column, message, "add another word")
+            if any(symbol in part.text and symbol not in tokens for symbol in "+#@$€£%&"):
+                message = f'some symbols are not searched for: {part.text} is read as "{tokens}"'
+                yield LintNote(part.column, message, "add another word")
+
+
+def _possessive_notes(node: Node) -> Iterator[LintNote]:
+    """Yields a note for each name that is written with 's: Moody's, which does not find Moody."""
+    for part in walk(node):
+        if not isinstance(part, Word) or part.raw:
+            continue
+        for token_matcher in token_matchers(part):
+            if isinstance(token_matcher, EqualToken) and token_matcher.value.endswith("'s"):
+                name = re.sub("['’]s$", "", part.text)
+                yield LintNote(part.column, f"{part} does not find {name} without 's", f"write {name} for both")
 
 
 def _unlikely_value_notes(node: Node, configured: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:

@@ -58,7 +58,10 @@ def canonical_tokens(tokens: Sequence[Token]) -> list[Token]:
         previous = canonical[-1].type if canonical else ""
         following = tokens[index + 1].type if index + 1 < len(tokens) else ""
         can_follow = previous not in {"NEAR", "NOT_NEAR", "FIELD"} if operator == "NOT" else previous in _OPERAND_ENDS
-        is_operator = can_follow and following in _OPERAND_STARTS
+        is_before_operand = following in _OPERAND_STARTS or (
+            operator == "NOT" and following == "NEAR" and previous in _OPERAND_ENDS
+        )
+        is_operator = can_follow and is_before_operand
         canonical.append(Token.new_borrow_pos(operator, str(token), token) if operator and is_operator else token)
     return canonical
 

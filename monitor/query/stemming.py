@@ -9,6 +9,7 @@ A story has one language, so each of its words has one stem.  A query has none, 
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 
 import opencc
@@ -51,6 +52,7 @@ def stem(word: str, language: str | None) -> str:
     script = script_of(word)
     if script == DIGITS:
         return _digits(word)
+    word = _at_full_width(word, script)
     languages = LANGUAGES_BY_SCRIPT.get(script, ())
     if not languages or language in LANGUAGES_WITHOUT_STEMS.get(script, ()):
         return ""
@@ -71,6 +73,7 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
     script = script_of(word)
     if script == DIGITS:
         return (_digits(word),)
+    word = _at_full_width(word, script)
     languages = LANGUAGES_BY_SCRIPT.get(script, ())
     if not languages:
         return ()
@@ -117,6 +120,11 @@ def _query_stems_in(word: str, language: str, own: set[str], *, is_first: bool) 
         # The dictionary has some cases of a surname under another word: Лавровым under лавровый.
         stems |= {_stem_of_inflected_word(word + ending, language) for ending in _RUSSIAN_SURNAME_ENDINGS}
     return stems
+
+
+def _at_full_width(word: str, script: str) -> str:
+    """Returns a word in Katakana with its half-width letters replaced: ｶﾞｽ becomes ガス."""
+    return unicodedata.normalize("NFKC", word) if script == "Katakana" else word
 
 
 # ---- words that keep themselves

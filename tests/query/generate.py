@@ -220,7 +220,7 @@ _SEARCHABLE = {
     name: [
         word
         for word in script
-        if not set(word) & set(':()/+"') and not word.startswith("@") and word not in {"OR", "NOT", "🚀"}
+        if not set(word) & set(':()/+"') and not word.startswith("@") and word not in {"OR", "NOT", "not", "🚀"}
     ]
     for name, script in (
         ("english", ENGLISH),

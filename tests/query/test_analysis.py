@@ -75,7 +75,7 @@ _any = st.text(
 @settings(max_examples=1000, deadline=None)
 @given(_any | texts)
 def test_the_fast_pattern_gives_the_boundaries_of_the_full_pattern(text: str) -> None:
-    replaced = text.translate(segmentation.LOOKALIKE_REPLACEMENTS)
+    replaced = text.translate(segmentation._LOOKALIKES_AND_BREAKS)
     signs = "\u0640\u0670\u200c" + "".join(map(chr, range(0x064B, 0x0660)))  # tatweel and Arabic vowel signs
     expected = [
         match.span()
