@@ -70,6 +70,7 @@ def test_command(
         else:
             matched = _matched_stories(store, node, alert.name if alert else None, since=since, samples=samples)
             _print_matched_stories(context, text, node, matched, since=since, samples=samples)
+            _print_clauses(context, store, node, since=since)
     return 0
 
 
@@ -127,6 +128,19 @@ def _print_matched_stories(
         message = f"Other alerts had caught {matched.already_caught:,} of them already: {most_common}."
         out.print(message, markup=False)
     _print_samples(context, node, _newest_stories(matched.newest, samples))
+
+
+def _print_clauses(context: CommandContext, store: Store, node: Node, *, since: datetime) -> None:
+    from rich.text import Text
+
+    from monitor.cli.formatting import printable_text
+    from monitor.cli.stored_words import clause_lines
+
+    lines = clause_lines(store, node, since=since)
+    if lines:
+        context.out.print()
+    for line in lines:
+        context.out.print(Text(printable_text(line, strip=False)))
 
 
 def _print_samples(context: CommandContext, node: Node, stories: Sequence[Story]) -> None:
