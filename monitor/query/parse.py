@@ -17,6 +17,7 @@ from monitor.errors import FragmentError, QueryError
 from monitor.query.analysis import token_matchers
 from monitor.query.fields import RANGE_FIELDS
 from monitor.query.fragments import PACKS_ONLY, Fragments
+from monitor.query.hyphens import with_hyphen_variants
 from monitor.query.sections import Section
 from monitor.query.spellings import canonical_tokens
 from monitor.query.syntax import (
@@ -57,7 +58,7 @@ MAX_GAP_WORDS = 1_000  # between the operands of NEAR; also the largest slop of 
 
 
 def parse(text: str, *, positive: bool = False, fragments: Fragments = PACKS_ONLY) -> Node:
-    """Returns the tree of a query, with its fragments (``@name``) expanded.
+    """Returns the tree of a query, with its fragments (``@name``) expanded, and both spellings of words with a hyphen.
 
     Raises QueryError, and no other error, if the text is not a query; the subclass FragmentError if the fault is in the
     text of a fragment.  With ``positive`` (for topics and alerts) also raises QueryError if a story could match without
@@ -106,7 +107,7 @@ def _parsed(text: str, fragments: Fragments, users: tuple[str, ...]) -> Node:
         raise QueryError("the query is empty", column=1, hint="write at least one word")
     tokens = query_tokens(text)
     check_tokens(tokens, text)
-    node = _tree(_with_fragments(tokens, fragments, users))
+    node = with_hyphen_variants(_tree(_with_fragments(tokens, fragments, users)))
     first_fragment = next((token for token in tokens if token.type == "FRAGMENT"), None)
     if first_fragment is not None:
         _check_expanded_size(node, column_of(first_fragment))

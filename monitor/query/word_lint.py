@@ -1,4 +1,4 @@
-"""Finds words of a query that find less than they seem to: names with 's, parts of compounds, uninflected languages."""
+"""Finds words of a query that find less than they seem to: names with 's, and languages without inflection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from monitor.query.analysis import EqualToken, token_matchers
 from monitor.query.fields import WORDS_FIELDS
 from monitor.query.lint_notes import LintNote
-from monitor.query.listed_words import listed_stem
 from monitor.query.scripts import LANGUAGES_BY_SCRIPT, LANGUAGES_WITHOUT_STEMS, script_of
 from monitor.query.syntax import Node, Word, walk
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from monitor.query.lint_notes import ConfiguredValues
 
 _LETTERS_PATTERN = re.compile(r"[^\W\d_]{3,}")
-_HYPHENATED_PATTERN = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 _SCRIPTS_OF_SINGLE_LETTERS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff]")
 
 
@@ -27,7 +25,6 @@ def word_notes(node: Node, configured: ConfiguredValues | None) -> Iterator[Lint
     for part in walk(node):
         if isinstance(part, Word) and not part.raw and not part.distance and part.field not in WORDS_FIELDS:
             yield from _possessive_notes(part)
-            yield from _hyphen_notes(part)
             yield from _uninflected_notes(part, configured)
 
 
@@ -37,13 +34,6 @@ def _possessive_notes(word: Word) -> Iterator[LintNote]:
         if isinstance(token_matcher, EqualToken) and token_matcher.value.endswith("'s"):
             name = re.sub("['’]s$", "", word.text)
             yield LintNote(word.column, f"{word} does not find {name} without 's", f"write {name} for both")
-
-
-def _hyphen_notes(word: Word) -> Iterator[LintNote]:
-    """Yields a note for a word with a hyphen, which some writers leave out: e-mail, co-operation."""
-    joined = word.text.replace("-", "")
-    if _HYPHENATED_PATTERN.fullmatch(word.text) and listed_stem(joined, "en"):
-        yield LintNote(word.column, f"{word} does not find {joined}", f"write ({word} OR {joined}) for both")
 
 
 def _uninflected_notes(word: Word, configured: ConfiguredValues | None) -> Iterator[LintNote]:

@@ -49,7 +49,6 @@ CONFIGURED = ConfiguredValues(
         ("100%", 1, 'read as "100"'),
         ('author:"Jane @ Reuters"', 1, 'read as "jane reuters"'),
         ("Trump's", 1, "write Trump for both"),
-        ("e-mail", 1, "write (e-mail OR email) for both"),
         ("თბილისი", 1, "finds this form only"),
         ("outlet:BBC", 1, 'write outlet:"BBC News"'),
         ("topic:x", 1, "topics are ai"),

@@ -105,7 +105,7 @@ def test_a_spelling_with_one_meaning_is_read_as_it(written: str, canonical: str)
         ("US$", Word("US$")),
         ("A/B", Word("A/B")),
         ("and/or", Word("and/or")),
-        ("W3", Word("W3")),
+        ("W3", Or((Word("W3"), Word("W-3")))),
         ("E=mc2", Word("E=mc2")),
         ('צה"ל', Word('צה"ל')),
         ('"צה"ל בעזה"', Phrase('צה"ל בעזה')),
