@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import enum
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -34,8 +35,8 @@ from monitor.query import folding
 from monitor.query.fields import WORDS_FIELDS
 from monitor.query.scripts import DISTINGUISHED_LANGUAGES
 from monitor.query.sections import Section, section_ends, section_starts
-from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, word_boundaries, words_of
-from monitor.query.signs import signs_around, without_signs_around
+from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, boundaries_of_words, word_boundaries, words_of
+from monitor.query.signs import POSSIBLE_SIGN_PATTERN, signs_around, without_signs_around
 from monitor.query.stemming import stem, stems_of_query_word
 
 if TYPE_CHECKING:
@@ -177,13 +178,26 @@ class Tokens:
         return positions
 
     def _signed_positions(self, form_index: int) -> dict[str, list[int]]:
-        is_folded = FORM_ORDER[form_index] is Form.SIGNED
-        positions: dict[str, list[int]] = {}
-        for position, (start, end) in enumerate(self.offsets()):
-            if signed := signed_form(self.text, start, end):
-                token = folding.fold_case_and_diacritics(signed) if is_folded else signed
-                positions.setdefault(token, []).append(position)
-        return positions
+        if FORM_ORDER[form_index] is Form.SIGNED:
+            folded: dict[str, list[int]] = {}
+            for token, positions in self.positions(Form.SIGNED_RAW).items():
+                folded.setdefault(folding.fold_case_and_diacritics(token), []).extend(positions)
+            return {token: sorted(positions) for token, positions in folded.items()}
+        signed_positions: dict[str, list[int]] = {}
+        for position in self._positions_with_signs():
+            if signed := signed_form(self.text, *self.offsets()[position]):
+                signed_positions.setdefault(signed, []).append(position)
+        return signed_positions
+
+    def _positions_with_signs(self) -> list[int]:
+        """Returns the positions of tokens with an apostrophe inside or a sign before or behind, and a few others."""
+        signs = [match.start() for match in POSSIBLE_SIGN_PATTERN.finditer(self.text)]
+        if not signs:
+            return []
+        ends = [end for _, end in self.offsets()]
+        # The token that ends at the sign or contains it, and the one that begins behind it.
+        nearby = {bisect_left(ends, sign + offset) for sign in signs for offset in (0, 1)}
+        return sorted(position for position in nearby if position < len(ends))
 
     def section_starts(self, section: Section) -> list[int]:
         """Returns the positions at which a sentence or paragraph begins, in ascending order, without the first one."""
@@ -204,7 +218,7 @@ class Tokens:
     def offsets(self) -> list[tuple[int, int]]:
         """Returns the character offsets (start, end) in the text of each token."""
         if self._offsets is None:
-            self._offsets = word_boundaries(self.text)
+            self._offsets = boundaries_of_words(self.text, self._words)
         return self._offsets
 
 

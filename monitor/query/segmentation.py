@@ -7,8 +7,12 @@ a slower one for all characters.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import regex
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_TOKEN_UTF16_UNITS = 255  # UTF-16 units; longer tokens are split, as in Lucene
 
@@ -181,12 +185,33 @@ def word_boundaries(text: str) -> list[tuple[int, int]]:
 
 def words_of(text: str) -> list[str]:
     """Returns the words of a text in order; faster than `word_boundaries` for texts of common characters."""
-    if _BOUNDARY_CHANGING_LOOKALIKE_PATTERN.search(text) or _uncommon_character_pattern.search(text):
-        return [text[start:end] for start, end in word_boundaries(text)]
+    words = _words_of_common_characters(text)
+    return [text[start:end] for start, end in word_boundaries(text)] if words is None else words
+
+
+def boundaries_of_words(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Returns the same as `word_boundaries`, given the result of `words_of`; faster for texts of common characters."""
+    if _has_other_boundaries(text) or any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words):
+        return word_boundaries(text)
+    boundaries, end = [], 0
+    for word in words:
+        start = text.index(word, end)  # between two words there is no letter, so this is the word itself
+        end = start + len(word)
+        boundaries.append((start, end))
+    return boundaries
+
+
+def _words_of_common_characters(text: str) -> list[str] | None:
+    """Returns the words of a text of common characters; None for other texts and those with very long words."""
+    if _has_other_boundaries(text):
+        return None
     words = _fast_word_pattern.findall(text)
-    if any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words):
-        return [text[start:end] for start, end in word_boundaries(text)]
-    return words
+    return None if any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words) else words
+
+
+def _has_other_boundaries(text: str) -> bool:
+    """Returns True if a character of the text is not common, so that the fast pattern might not find the words."""
+    return bool(_BOUNDARY_CHANGING_LOOKALIKE_PATTERN.search(text) or _uncommon_character_pattern.search(text))
 
 
 def _split_long_word(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -6,6 +6,8 @@ import re
 
 _PREFIX_SIGNS = "#@$€£¥₹₽."
 _SUFFIX_PATTERN = re.compile(r"[+＋]{1,2}|[#＃$＄€£]")
+#: Matches each sign and apostrophe; a word with a signed form has one inside, before or behind it.
+POSSIBLE_SIGN_PATTERN = re.compile(r"[#@$€£¥₹₽+＃＠＄＋'\u2018\u2019\u201b\u02bc\uff07\u05f3]|(?<!\w)\.(?=\w)")
 #: A translation table for the full-width forms of signs.
 _PLAIN_SIGNS = {ord(wide): plain for wide, plain in zip("＃＠＄＋", "#@$+", strict=True)}
 

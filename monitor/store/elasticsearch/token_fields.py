@@ -74,4 +74,7 @@ def _place(is_first: bool, is_last: bool) -> Place:
 
 def _sparse(words: dict[int, str]) -> str:
     """Returns the words separated by spaces, with FILLER at all positions before the last that have none."""
-    return " ".join(words.get(position, FILLER) for position in range(max(words, default=-1) + 1))
+    all_words = [FILLER] * (max(words, default=-1) + 1)
+    for position, word in words.items():
+        all_words[position] = word
+    return " ".join(all_words)
