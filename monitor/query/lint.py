@@ -388,7 +388,8 @@ def _token_implies(premise: TokenMatcher, conclusion: TokenMatcher) -> bool:
         return False
     match conclusion:
         case EqualToken(form, value):
-            return (premise.form, form) != (Form.EXACT, Form.RAW) and _token_in_form(premise, form) == value
+            is_looser = (premise.form, form) in {(Form.EXACT, Form.RAW), (Form.SIGNED, Form.SIGNED_RAW)}
+            return not is_looser and _token_in_form(premise, form) == value
         case InflectedToken(value):
             return _token_in_form(premise, Form.EXACT) == value
         case WildcardToken(form, value):

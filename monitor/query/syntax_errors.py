@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from monitor.errors import QueryError
-from monitor.query.fields import ANALYSED_FIELDS, RANGE_FIELDS, VALUE_FIELDS
+from monitor.query.fields import ANALYSED_FIELDS, OPTIONAL_FIELDS, RANGE_FIELDS, VALUE_FIELDS
 from monitor.query.packs import PACK_PREFIX
 from monitor.query.spellings import (
     foreign_call_hint,
@@ -113,6 +113,10 @@ def _check_word(token: Token, text: str, previous: Token | None, following: Toke
         argument = re.match(r"[^()（）]*", text[following.end_pos :])
         if hint := foreign_call_hint(token, argument[0] if argument else ""):
             raise QueryError(f'"{token}(...)" is not part of this language', column=column_of(token), hint=hint)
+    if set(token) == {"*"} and previous is not None and previous.type == "FIELD":
+        name = field_name(previous)
+        hint = f"write exists:{name}" if name in OPTIONAL_FIELDS else f"every story has {name}:"
+        raise QueryError("a wildcard needs letters before it", column=column_of(token), hint=hint)
     if hint := foreign_word_hint(token, text[token.end_pos :]):
         if previous is not None and previous.type == "NOT":
             raise _negated_near_error(previous, str(token), negated_operator_hint(token, hint))

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.query import parse
 from monitor.query.explain import explain
+from monitor.query.lint import implies
 from monitor.query.matcher import analysed_story, matches
 from monitor.query.rules import RuleSet
 from query.examples import NOON, STORY
@@ -105,6 +106,12 @@ def test_signs_are_compared_where_a_query_has_them(query: str, text: str, expect
     assert found(query, text) is expected
     rules = RuleSet(topics={}, alerts={"rule": parse(query)})
     assert bool(rules.match(replace(STORY, title="", text=text), now=NOON).alerts) is expected
+
+
+def test_a_sign_in_any_case_does_not_imply_the_written_case() -> None:
+    assert implies(parse("raw:#ai"), parse("#ai"))
+    assert not implies(parse("#ai"), parse("raw:#ai"))
+    assert not implies(parse("#ai"), parse("#aid"))
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,8 @@ def test_text_that_resembles_a_spelling_is_text(text: str, tree: object) -> None
         ("titel : x", 1, "did you mean title:?"),
         ("exists:title", 8, "before one of author, language"),
         ("_exists_:author", 1, "write exists:author"),
+        ("author:*", 8, "write exists:author"),
+        ("title:*", 7, "every story has title:"),
         ("has:author", 1, "write exists:author"),
         ("after:2026-01-01", 1, "write published_at:>="),
         ("country:USA", 9, "write country:US"),
