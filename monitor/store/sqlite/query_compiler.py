@@ -1,8 +1,8 @@
 """Compiles queries to SQL: a full-text expression (FTS5) and a condition on a story's columns.
 
 A compiled query finds every story that matches.  Where it is not exact it finds more, because FTS5's NEAR has neither
-order nor slop, some wildcards stand for too many words to list, and the index has no signs (C++).  The matcher then
-verifies the stories found: from the token positions that FTS5 reports if these suffice, else from the story's text.
+order nor slop, and some wildcards stand for too many words to list.  The matcher then verifies the stories found: from
+the token positions that FTS5 reports if these suffice, else from the story's text.
 
 The index holds every word in its written form; a `Vocabulary` lists the written forms that a token of the query
 stands for.
@@ -16,7 +16,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 from monitor.query import time_ranges
-from monitor.query.analysis import Form, TokenMatcher, WildcardToken, token_matchers, without_signs
+from monitor.query.analysis import SIGNED_FORMS, EqualToken, Form, TokenMatcher, WildcardToken, token_matchers
 from monitor.query.fields import NUMBER_FIELDS
 from monitor.query.sections import Section
 from monitor.query.syntax import And, AtLeast, Exists, Near, Node, Not, NotNear, Or, Phrase, Range, Value, Word, walk
@@ -305,15 +305,6 @@ class _Compiler:
 
     def _leaf(self, leaf: Word | Phrase) -> _Clause:
         sequence = token_matchers(leaf)
-        indexed = tuple(map(without_signs, sequence))
-        clause = self._sequence(leaf, indexed)
-        if indexed == sequence or isinstance(clause, _MatchNone):
-            return clause
-        return replace(clause, verification=Verification.TEXT)
-
-    def _sequence(
-        self, leaf: Word | Phrase, sequence: tuple[TokenMatcher, ...]
-    ) -> _IndexClause | _MatchAll | _MatchNone:
         terms = [self._terms(token_match) for token_match in sequence]
         if not sequence or any(forms is not None and not forms for forms in terms):
             return _MatchNone()
@@ -338,7 +329,7 @@ class _Compiler:
         phrase = AdjacentTokens(field, sequence)
         return _IndexClause(self._phrase(phrase), (phrase,))
 
-    def _all_tokens(self, field: str, sequence: Iterable[TokenMatcher]) -> _IndexClause | _MatchAll:
+    def _all_tokens(self, field: str, sequence: Iterable[TokenMatcher]) -> _Clause:
         """Returns a clause for all of the tokens at any position, without those that stand for too many words."""
         clauses = [
             self._adjacent(field, (token_match,))
@@ -385,7 +376,8 @@ class _Compiler:
             {term for token_match in phrase.token_matchers for term in self._terms(token_match) or ()}
             for phrase in (left, right)
         )
-        exact = not near.ordered and left_terms.isdisjoint(right_terms) and near.field != "author"
+        may_overlap = not left_terms.isdisjoint(right_terms) or _has_signs(left) or _has_signs(right)
+        exact = not near.ordered and not may_overlap and near.field != "author"
         strings = f"{self._string(left.token_matchers)} {self._string(right.token_matchers)}"
         return _IndexClause(
             f"{_index_columns(near.field)} : NEAR({strings}, {gap})",
@@ -398,8 +390,6 @@ class _Compiler:
         match node:
             case Word() | Phrase():
                 sequence = token_matchers(replace(node, field=field))
-                if any(without_signs(token_match) != token_match for token_match in sequence):
-                    return None
                 if isinstance(node, Phrase) and node.slop and len(sequence) > 1:
                     return None
                 terms = [self._terms(token_match) for token_match in sequence]
@@ -441,6 +431,14 @@ class _Compiler:
             assert isinstance(token_match, WildcardToken)
             return f"{self.vocabulary.quoted([[token_match.prefix]])} *"
         return self.vocabulary.quoted([self._terms(token_match) or () for token_match in sequence])
+
+
+def _has_signs(phrase: AdjacentTokens) -> bool:
+    """Returns True if a term of the phrase is a further term of a word, at the position of the word's own term."""
+    return any(
+        isinstance(token_match, EqualToken) and token_match.form in SIGNED_FORMS
+        for token_match in phrase.token_matchers
+    )
 
 
 def _all_of(clauses: Sequence[_IndexClause]) -> _IndexClause:

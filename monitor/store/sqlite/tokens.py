@@ -1,6 +1,6 @@
 """The tokenizer of the full-text index, which splits analysed text into index terms.
 
-There may be several terms at one position: alternatives in a query, the beginning of a sentence in a story.
+There may be several terms at one position: alternatives in a query; signs and the beginning of a sentence in a story.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from monitor.query.sections import Section
 
 if TYPE_CHECKING:
     import apsw
+
+    from monitor.query.analysis import Form
 
 # The separators are control characters, which no word contains.
 FORM_SEPARATOR = "\x1d"  # between a word's folded (exact) form, its written (raw) form and its stem
@@ -37,6 +39,12 @@ def value_term(field: str, value: str) -> str:
 
 #: The second index term of the first word of a section.
 SECTION_TERMS = {section: f"{FORM_SEPARATOR}{FORM_SEPARATOR}{section}" for section in Section}
+
+
+def signed_term(form: Form, value: str) -> str:
+    """Returns the further index term of a word with signs, in one of the SIGNED_FORMS."""
+    return f"{FORM_SEPARATOR}{FORM_SEPARATOR}{form}{FORM_SEPARATOR}{value}"
+
 
 #: An index term that every story has.
 EVERY_STORY_TERM = value_term("any", "")
