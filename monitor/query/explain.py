@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
 from monitor.plural import plural
-from monitor.query.analysis import EqualToken, InflectedToken, Tokens, token_matchers
+from monitor.query.analysis import (
+    SIGNED_FORMS,
+    EqualToken,
+    InflectedToken,
+    Tokens,
+    token_matchers,
+    without_signs,
+)
 from monitor.query.fields import NUMBER_FIELDS, TIME_FIELDS
 from monitor.query.matcher import AnalysedStory, matches
 from monitor.query.occurrences import Span, matching_positions, spans
@@ -136,17 +143,20 @@ def _words_reason(node: WordClause, document: AnalysedStory) -> str:
 def _other_written_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[str]:
     """Returns up to three forms, as they are written in the texts, that share the stem of a one-token clause.
 
-    Returns an empty list for a clause of several tokens or with wildcards.
+    Of a word with signs, the forms without them.  Returns an empty list for a clause of several tokens or with
+    wildcards.
     """
     sequence = token_matchers(node)
     if len(sequence) != 1 or not isinstance(sequence[0], EqualToken):
         return []
     # * and ? are literal in quotes
     inflected = token_matchers(Word(re.sub(r"[*?]", " ", node.text), field=node.field))
+    if sequence[0].form in SIGNED_FORMS:
+        inflected = (without_signs(sequence[0]),)
     written_forms = {
         text[position].raw
         for text in texts
-        if inflected and isinstance(inflected[0], InflectedToken)
+        if inflected and isinstance(inflected[0], InflectedToken | EqualToken)
         for position in matching_positions(text, inflected[0])
     }
     return sorted(written_forms)[:3]

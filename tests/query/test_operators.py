@@ -108,6 +108,12 @@ def test_signs_are_compared_where_a_query_has_them(query: str, text: str, expect
     assert bool(rules.match(replace(STORY, title="", text=text), now=NOON).alerts) is expected
 
 
+def test_explain_names_a_word_without_the_sign() -> None:
+    story = replace(STORY, title="", text="vitamin C, said Moody")
+    assert explain(parse("C++"), story, now=NOON).reason == "there is C instead"
+    assert explain(parse("raw:Moody's"), story, now=NOON).reason == "there is Moody instead"
+
+
 def test_a_sign_in_any_case_does_not_imply_the_written_case() -> None:
     assert implies(parse("raw:#ai"), parse("#ai"))
     assert not implies(parse("#ai"), parse("raw:#ai"))
