@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.alert_status import AlertStatus, detail_lines, read_statuses, targets_text
+from monitor.cli.alert_tests import test_command
 from monitor.cli.context import (
-    KEEP_MATCHING_HINT,
     CommandContext,
     DurationType,
     TimeType,
@@ -30,8 +28,7 @@ MIN_COLUMNS_FOR_QUERIES = (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from monitor.models import Story
+    from datetime import datetime, timedelta
 
 
 @click.group("alerts")
@@ -45,6 +42,7 @@ def alerts_command(context: CommandContext) -> None:
       media-monitor alerts show sberbank
       media-monitor alerts test sberbank --since 30d
       media-monitor alerts test --query 'Rosatom NEAR/10 reactor' --since 7d
+      media-monitor alerts test sberbank --against labelled.jsonl
       media-monitor alerts terms pack.china
       media-monitor alerts backfill sberbank --since 7d
       media-monitor alerts snooze sberbank 2d
@@ -52,6 +50,7 @@ def alerts_command(context: CommandContext) -> None:
 
 
 alerts_command.add_command(terms_command)
+alerts_command.add_command(test_command)
 
 
 @alerts_command.command("list")
@@ -168,95 +167,6 @@ def _print_table(context: CommandContext, statuses: Sequence[AlertStatus]) -> No
         context.print_table(Segments([*row, Segment.line()]))
         for line in (status.alert.rule_query, f"to {targets_text(status.alert.targets_by_channel)}"):
             context.print_table(Padding(plain_line(line), (0, 0, 0, 4)))
-
-
-@alerts_command.command("test")
-@click.argument("name", required=False)
-@click.option("--query", help="A query that is not in the file yet.")
-@click.option("--since", type=TimeType(), default="30d", show_default=True, help="How far back: 30d, 2026-11-01 ...")
-@click.option("--samples", type=click.IntRange(0, 1000), default=5, show_default=True, help="Stories to show.")
-@with_context
-def test_command(
-    context: CommandContext, *, name: str | None, query: str | None, since: datetime, samples: int
-) -> None:
-    """Show which stories an alert would have caught, day by day, with samples in context.  Sends nothing.
-
-    NAME is an alert of the configuration; --query tries one that is not in the configuration yet.
-
-    \b
-    Examples:
-      media-monitor alerts test sberbank
-      media-monitor alerts test sberbank --since 2026-11-01 --samples 20
-      media-monitor alerts test --query 'Rosatom NEAR/10 reactor' --since 7d
-    """
-    if (name is None) == (query is None):
-        raise click.UsageError("give the NAME of an alert, or a --query")
-    alert = context.find_alert(name) if name is not None else None
-    text = alert.rule_query if alert else query or ""
-    from monitor.query import parse
-
-    node = parse(text, positive=True, fragments=context.config.fragments)
-    context.warn_about_query(alert.query if alert else text, kind="alert")
-    alert_name = alert.name if alert else None
-    current_time = now()
-    daily_counts: Counter[str] = Counter()
-    other_alert_counts: Counter[str] = Counter()
-    clusters: set[str] = set()
-    already_caught = total = 0
-    newest: list[Story] = []
-    with context.open_existing_store() as store:
-        for story in store.scan(node, now=current_time, since=since):
-            total += 1
-            time = story.published_at or story.first_seen_at
-            daily_counts[f"{time:%Y-%m-%d}"] += 1
-            clusters.add(story.cluster or story.id)
-            other_alerts = [alert for alert in story.alerts if alert != alert_name]
-            other_alert_counts.update(other_alerts)
-            already_caught += bool(other_alerts)
-            newest.append(story)
-            if len(newest) > 4 * samples + 100:
-                newest = _newest_stories(newest, samples)
-    _print_daily_counts(context, text, since=since, current_time=current_time, daily_counts=daily_counts)
-    if total:
-        from monitor.cli.formatting import marked_snippet, story_headline
-        from monitor.query.snippets import snippets
-
-        out = context.out
-        daily_average = total / max((current_time - since).total_seconds() / 86400, 1)
-        out.print(
-            f"{plural(total, 'story', 'stories')} of {plural(len(clusters), 'event')}, {daily_average:.1f} a day."
-        )
-        if other_alert_counts:
-            most_common = ", ".join(f"{name} ({count})" for name, count in other_alert_counts.most_common(5))
-            out.print(f"Other alerts had caught {already_caught:,} of them already: {most_common}.", markup=False)
-        for story in _newest_stories(newest, samples):
-            out.print()
-            out.print(story_headline(story))
-            for snippet in (snippet for snippet in snippets(node, story) if snippet.field != "title"):
-                out.print(marked_snippet(snippet, asterisks=not out.is_terminal))
-
-
-def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
-    return sorted(stories, key=lambda story: story.published_at or story.first_seen_at, reverse=True)[:limit]
-
-
-def _print_daily_counts(
-    context: CommandContext, text: str, *, since: datetime, current_time: datetime, daily_counts: Counter[str]
-) -> None:
-    from monitor.cli.formatting import bar_chart, plain_line
-
-    context.out.print(plain_line(text, prefix="Query: "))
-    if not daily_counts:
-        context.out.print(f"It would have caught nothing since {since:%Y-%m-%d}.")
-        if context.config.keep == "matching":
-            context.err.print(KEEP_MATCHING_HINT)
-        return
-    day_count = max((current_time.date() - since.date()).days, 0)
-    first_hit_date = min(datetime.strptime(day, "%Y-%m-%d").date() for day in daily_counts)  # noqa: DTZ007  a UTC date
-    start_date = max(since.date(), first_hit_date - timedelta(days=1)) if day_count > 60 else since.date()
-    dates = [(start_date + timedelta(days=n)).isoformat() for n in range((current_time.date() - start_date).days + 1)]
-    for line in bar_chart([(day, daily_counts[day]) for day in dates]):
-        context.out.print(line, markup=False)
 
 
 @alerts_command.command("backfill")

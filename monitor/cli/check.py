@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Config
     from monitor.errors import RenderingUnavailable
+    from monitor.store import Store
 
 
 @click.command("check")
@@ -163,6 +164,8 @@ def _has_store_problem(context: CommandContext) -> bool:
                 return True
             context.out.print(f"ok    store: {store.ping()}", markup=False)
             waiting = store.outbox(limit=100_000)
+            for line in _stored_word_notes(context, store):
+                context.out.print(f"note  {line}", markup=False)
     except StoreError as error:
         context.out.print(f"FAIL  store: {error}", markup=False)
         return True
@@ -172,6 +175,24 @@ def _has_store_problem(context: CommandContext) -> bool:
         sent = "mailed" if has_only_mail(notification.channel for notification in failed) else "delivered"
         context.out.print(f"note  outbox: {notifications} could not be {sent} yet; `alerts list` shows why")
     return False
+
+
+def _stored_word_notes(context: CommandContext, store: Store) -> list[str]:
+    """Returns notes on the words of topics and alerts that the stored stories do not have, or have as other words."""
+    from monitor.cli.stored_words import stored_word_notes
+    from monitor.query import parse
+    from monitor.query.parse import query_tokens
+    from monitor.query.syntax_errors import column_of
+
+    config = context.config
+    queries = {f"topics.{name}": query for name, query in config.topics.items()}
+    queries |= {f"alerts.{alert.name}": alert.query for alert in config.alerts}
+    rules = {name: parse(query, fragments=config.fragments) for name, query in queries.items()}
+    fragment_columns = {
+        name: {column_of(token) for token in query_tokens(query) if token.type == "FRAGMENT"}
+        for name, query in queries.items()
+    }
+    return stored_word_notes(store, rules, fragment_columns)
 
 
 def _has_mail_problem(context: CommandContext) -> bool:

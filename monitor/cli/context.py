@@ -162,7 +162,8 @@ class CommandContext:
 
     def warn_about_query(self, query: str, *, kind: str) -> None:
         """Prints notes about probable mistakes in a query to stderr; ``kind`` is topic, alert or search."""
-        from monitor.query.lint import configured_values, lint_query
+        from monitor.query.lint import lint_query
+        from monitor.query.lint_notes import configured_values
 
         for note in lint_query(query, configured=configured_values(self.config), kind=kind):
             self.err.print(f"note: {note}", markup=False)

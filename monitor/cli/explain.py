@@ -109,10 +109,11 @@ def _load_story(context: CommandContext, reference: str) -> Story:
 def _print_explanation(context: CommandContext, explained: Explanation) -> None:
     verdict = "matches" if explained.matched else "does not match"
     context.out.print(verdict, style="bold green" if explained.matched else "bold red")
-    context.out.print(_explanation_tree(explained, asterisks=not context.out.is_terminal))
+    context.out.print(explanation_tree(explained, asterisks=not context.out.is_terminal))
 
 
-def _explanation_tree(explained: Explanation, *, asterisks: bool) -> Tree:
+def explanation_tree(explained: Explanation, *, asterisks: bool) -> Tree:
+    """Returns the tree of an explanation with the words in context; ``asterisks`` mark the matching words."""
     from rich.text import Text
     from rich.tree import Tree
 
@@ -126,7 +127,7 @@ def _explanation_tree(explained: Explanation, *, asterisks: bool) -> Tree:
     for snippet in explained.contexts:
         tree.add(marked_snippet(snippet, asterisks=asterisks))
     for part in explained.parts:
-        tree.add(_explanation_tree(part, asterisks=asterisks))
+        tree.add(explanation_tree(part, asterisks=asterisks))
     return tree
 
 

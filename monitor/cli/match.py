@@ -35,7 +35,7 @@ def match_command(context: CommandContext, *, stories: str, as_json: bool) -> in
 
     rules = RuleSet.of(context.config)
     status = 0
-    with _open_story_lines(stories) as lines:
+    with open_story_lines(stories) as lines:
         for number, story_or_error in read_stories(lines):
             if isinstance(story_or_error, str):
                 context.err.print(f"{stories}:{number}: {story_or_error}", markup=False)
@@ -60,7 +60,7 @@ def _print_matches(context: CommandContext, story: Story, alerts: tuple[str, ...
     context.out.print(f"  alerts: {', '.join(alerts) or '-'}\n  topics: {', '.join(topics) or '-'}", markup=False)
 
 
-def _open_story_lines(name: str) -> IO[bytes]:
+def open_story_lines(name: str) -> IO[bytes]:
     if name == "-":
         return sys.stdin.buffer
     try:
@@ -74,6 +74,26 @@ def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
 
     Skips empty lines.
     """
+    for number, data_or_error in _read_objects(lines):
+        yield number, data_or_error if isinstance(data_or_error, str) else _story_or_error(data_or_error)
+
+
+def read_labelled_stories(lines: IO[bytes]) -> Iterator[tuple[int, tuple[Story, bool] | str]]:
+    """Yields the same as `read_stories` with the label of each story, which is under the key "expected"."""
+    for number, data_or_error in _read_objects(lines):
+        if isinstance(data_or_error, str):
+            yield number, data_or_error
+            continue
+        label = data_or_error.pop("expected", None)
+        story_or_error = _story_or_error(data_or_error)
+        if not isinstance(label, bool):
+            yield number, 'the story has no label: add "expected": true or false'
+        else:
+            yield number, story_or_error if isinstance(story_or_error, str) else (story_or_error, label)
+
+
+def _read_objects(lines: IO[bytes]) -> Iterator[tuple[int, dict[str, object] | str]]:
+    """Yields (line number, JSON object) or (line number, error message) for each line that is not empty."""
     import orjson
 
     for number, line in enumerate(iter(lambda: lines.readline(MAX_STORY_LINE_BYTES), b""), start=1):
@@ -87,10 +107,15 @@ def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
         if not isinstance(data, dict):
             yield number, "not a story: a JSON object is expected"
             continue
-        try:
-            yield number, _partial_story(data)
-        except ValueError as error:
-            yield number, str(error)
+        yield number, data
+
+
+def _story_or_error(data: dict[str, object]) -> Story | str:
+    """Returns the story of a JSON object, or why it is none."""
+    try:
+        return _partial_story(data)
+    except ValueError as error:
+        return str(error)
 
 
 def _partial_story(data: dict[str, object]) -> Story:

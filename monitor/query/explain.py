@@ -9,12 +9,35 @@ from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
 from monitor.plural import plural
-from monitor.query.analysis import EqualToken, InflectedToken, Tokens, token_matchers
+from monitor.query.analysis import (
+    SIGNED_FORMS,
+    EqualToken,
+    InflectedToken,
+    Tokens,
+    token_matchers,
+    without_signs,
+)
 from monitor.query.fields import NUMBER_FIELDS, TIME_FIELDS
 from monitor.query.matcher import AnalysedStory, matches
 from monitor.query.occurrences import Span, matching_positions, spans
+from monitor.query.sections import Section
 from monitor.query.snippets import Snippet, snippets
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, WordClause, children
+from monitor.query.syntax import (
+    And,
+    AtLeast,
+    Exists,
+    Near,
+    Node,
+    Not,
+    NotNear,
+    Or,
+    Phrase,
+    Range,
+    Value,
+    Word,
+    WordClause,
+    children,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +88,7 @@ def _explanation_of(node: Node, document: AnalysedStory, now: datetime) -> Expla
             return Explanation(
                 node, matched, parts=tuple(_explanation_of(child, document, now) for child in children(node))
             )
-        case Word() | Phrase() | Near() | AtLeast():
+        case Word() | Phrase() | Near() | NotNear() | AtLeast():
             if matched:
                 return Explanation(node, matched=True, contexts=tuple(snippets(node, document, limit=2)))
             return Explanation(node, matched=False, reason=_words_reason(node, document))
@@ -74,6 +97,8 @@ def _explanation_of(node: Node, document: AnalysedStory, now: datetime) -> Expla
             return Explanation(
                 node, matched, reason="" if matched else f"the story has {values}" if values else _NO_VALUE_REASON
             )
+        case Exists():
+            return Explanation(node, matched, reason="" if matched else _NO_VALUE_REASON)
         case Range():
             return Explanation(node, matched, reason="" if matched else _range_reason(node, document.story))
         case _:
@@ -96,6 +121,9 @@ def _words_reason(node: WordClause, document: AnalysedStory) -> str:
     texts = document.analysed_texts(node.field)
     if isinstance(node, Near):
         return _near_reason(node, texts)
+    if isinstance(node, NotNear):
+        is_absent = not any(_operand_spans(node.left, text) for text in texts)
+        return f"there is no {node.left}" if is_absent else f"each {node.left} has {node.right} near it"
     if isinstance(node, AtLeast):
         times = max((len(_operand_spans(node.operand, text)) for text in texts), default=0)
         return f"it occurs {plural(times, 'time')} in one text"
@@ -115,17 +143,20 @@ def _words_reason(node: WordClause, document: AnalysedStory) -> str:
 def _other_written_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[str]:
     """Returns up to three forms, as they are written in the texts, that share the stem of a one-token clause.
 
-    Returns an empty list for a clause of several tokens or with wildcards.
+    Of a word with signs, the forms without them.  Returns an empty list for a clause of several tokens or with
+    wildcards.
     """
     sequence = token_matchers(node)
     if len(sequence) != 1 or not isinstance(sequence[0], EqualToken):
         return []
     # * and ? are literal in quotes
     inflected = token_matchers(Word(re.sub(r"[*?]", " ", node.text), field=node.field))
+    if sequence[0].form in SIGNED_FORMS:
+        inflected = (without_signs(sequence[0]),)
     written_forms = {
         text[position].raw
         for text in texts
-        if inflected and isinstance(inflected[0], InflectedToken)
+        if inflected and isinstance(inflected[0], InflectedToken | EqualToken)
         for position in matching_positions(text, inflected[0])
     }
     return sorted(written_forms)[:3]
@@ -137,6 +168,9 @@ def _near_reason(node: Near, texts: Iterable[Tokens]) -> str:
     if absent:
         return f"there is no {' and no '.join(absent)}"
     gaps = [gap for text in texts for gap in _operand_gaps(node, text)]
+    if gaps and isinstance(node.gap, Section):
+        in_order = " in this order" if node.ordered else ""
+        return f"both occur, but not in one {node.gap.name.lower()}{in_order}"
     if gaps:
         return f"the smallest distance is {min(gaps)} words" + (" in this order" if node.ordered else "")
     return "both occur, but not " + ("in this order" if node.ordered else "together in title or text")

@@ -103,3 +103,7 @@ NUMBER_FIELDS: dict[str, Field[int | None]] = _by_name(
 ANALYSED_FIELDS = TEXT_FIELDS | WORDS_FIELDS
 RANGE_FIELDS: dict[str, Field[object]] = {**TIME_FIELDS, **NUMBER_FIELDS}
 FIELDS: dict[str, Field[object]] = {**ANALYSED_FIELDS, **VALUE_FIELDS, **RANGE_FIELDS}
+
+#: Fields that a story may lack; ``exists:`` takes those that are no ranges, for which ``name:[* TO *]`` means the same.
+OPTIONAL_FIELDS = ("author", "language", "country", "topic", "alert")
+OPTIONAL_RANGE_FIELDS = ("published_at", "modified_at")

@@ -10,9 +10,9 @@ import re
 import unicodedata
 from functools import cache
 
-#: A translation table that removes the soft hyphen, word joiner and byte order mark: readers do not see these
-#: characters and do not type them in queries.
-INVISIBLE_CHARACTERS = dict.fromkeys((0x00AD, 0x2060, 0xFEFF))
+#: A translation table that removes the soft hyphen, zero-width space, word joiner and byte order mark: readers do not
+#: see these characters and do not type them in queries.
+INVISIBLE_CHARACTERS = dict.fromkeys((0x00AD, 0x200B, 0x2060, 0xFEFF))
 
 #: A translation table for characters that asciifolding keeps although readers ignore them or treat them as another
 #: letter: it removes stress and other combining marks, Arabic vowel signs, Hebrew points, the nukta of Hindi, tatweel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.models import now as current_time
@@ -17,9 +16,11 @@ from monitor.query.analysis import (
     token_matchers,
 )
 from monitor.query.fields import NUMBER_FIELDS, WORDS_FIELDS
-from monitor.query.fragments import PACKS_ONLY, Fragments
+from monitor.query.fragments import PACKS_ONLY
+from monitor.query.lint_notes import ConfiguredValues, LintNote, configured_values
 from monitor.query.occurrences import glob_matches
 from monitor.query.parse import parse, query_tokens
+from monitor.query.sections import Section
 from monitor.query.spellings import operator_of_word
 from monitor.query.syntax import (
     And,
@@ -36,10 +37,11 @@ from monitor.query.syntax import (
     walk,
 )
 from monitor.query.syntax_errors import column_of, field_name
+from monitor.query.word_lint import word_notes
 from monitor.suggestions import nearest_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from lark import Token
@@ -62,22 +64,9 @@ AMBIGUOUS_ACRONYMS = {
     "ARM": {"en": "arm"},
     "ES": {"es": "es", "de": "es"},
 }
-_LANGUAGE_BY_COUNTRY = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
 MAX_COMPARED_CLAUSES = 150  # of one AND or OR; longer ones are not compared in pairs
 _OPERAND_TYPES = frozenset({"WORD", "PHRASE", "RANGE", "FRAGMENT"})
 MAX_BROAD_PREFIX_LETTERS = 3  # letters; a wildcard with a prefix this short matches thousands of words
-
-
-@dataclass(frozen=True, slots=True)
-class LintNote:
-    """A warning about the part of a query that begins at ``column``, counted from 1; ``suggestion`` may be empty."""
-
-    column: int
-    message: str
-    suggestion: str = ""
-
-    def __str__(self) -> str:
-        return f"column {self.column}: {self.message}" + (f"; {self.suggestion}" if self.suggestion else "")
 
 
 def lint_config(config: Config) -> list[str]:
@@ -89,37 +78,6 @@ def lint_config(config: Config) -> list[str]:
     return [
         f"{name}: {note}" for name, query, kind in rules for note in lint_query(query, configured=configured, kind=kind)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class ConfiguredValues:
-    """What queries can refer to: the outlets, topics, languages and fragments of a configuration."""
-
-    outlets: Mapping[str, str] = field(default_factory=dict)  # name in lower case -> name as configured
-    topics: frozenset[str] = frozenset()
-    alerts: Mapping[str, str] = field(default_factory=dict)  # as outlets
-    languages: frozenset[str] = frozenset()
-    fragments: Fragments = PACKS_ONLY
-
-
-def configured_values(config: Config) -> ConfiguredValues:
-    """Returns the configuration's outlet and topic names, and its outlets' languages.
-
-    The language of an outlet without ``language`` follows from its country, if _LANGUAGE_BY_COUNTRY contains it.
-    """
-    languages = {outlet.language.lower()[:2] for outlet in config.outlets if outlet.language}
-    languages |= {
-        _LANGUAGE_BY_COUNTRY[outlet.country.upper()]
-        for outlet in config.outlets
-        if not outlet.language and outlet.country and outlet.country.upper() in _LANGUAGE_BY_COUNTRY
-    }
-    return ConfiguredValues(
-        outlets={folding.fold_case(outlet.name): outlet.name for outlet in config.outlets},
-        topics=frozenset(map(folding.fold_case, config.topics)),
-        alerts={folding.fold_case(alert.name): alert.name for alert in config.alerts},
-        languages=frozenset(languages),
-        fragments=config.fragments,
-    )
 
 
 def lint_query(
@@ -143,6 +101,7 @@ def lint_query(
         *_unusual_operator_notes(tokens),
         *_short_field_notes(tokens),
         *_ignored_symbol_notes(node),
+        *word_notes(node, configured),
         *_unlikely_value_notes(node, configured, kind),
         *_ambiguous_acronym_notes(node, configured),
     ]
@@ -277,12 +236,13 @@ def _short_field_notes(tokens: Sequence[Token]) -> Iterator[LintNote]:
 
 
 def _ignored_symbol_notes(node: Node) -> Iterator[LintNote]:
-    """Yields a note for each word such as C++ and #AI, whose symbols are not part of a token."""
+    """Yields a note for each word such as 100%, whose symbols are not part of a token."""
     for part in walk(node):
-        if isinstance(part, Word | Phrase) and part.field != "url" and re.search(r"[+#@$€%]", part.text):
+        if isinstance(part, Word | Phrase) and part.field != "url":
             tokens = " ".join(token_matcher.value for token_matcher in token_matchers(part))
-            message = f'symbols are not searched for: {part.text} is read as "{tokens}"'
-            yield LintNote(part.column, message, "add another word")
+            if any(symbol in part.text and symbol not in tokens for symbol in "+#@$€£%&"):
+                message = f'some symbols are not searched for: {part.text} is read as "{tokens}"'
+                yield LintNote(part.column, message, "add another word")
 
 
 def _unlikely_value_notes(node: Node, configured: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:
@@ -315,6 +275,9 @@ def _unlikely_value_notes(node: Node, configured: ConfiguredValues | None, kind:
                 yield LintNote(leaf.column, f'there is no outlet "{leaf.text}"', suggestion)
             case "language" if not re.fullmatch("[a-z]{2}", value):
                 yield LintNote(leaf.column, f'languages are two letters, not "{leaf.text}"', "write language:en")
+            case "language" if configured and configured.has_all_languages and value not in configured.languages:
+                languages = ", ".join(sorted(configured.languages))
+                yield LintNote(leaf.column, f'no outlet has the language "{leaf.text}"', f"they have {languages}")
             case "country" if value == "uk":
                 yield LintNote(leaf.column, "the code of the United Kingdom is GB, not UK", "write country:GB")
             case "country" if not re.fullmatch("[a-z]{2}", value):
@@ -372,7 +335,8 @@ def _clause_implies(premise: Node, conclusion: Node) -> bool:
                 conclusion.right,
                 conclusion.field,
             )
-            return same_operands and premise.gap <= conclusion.gap and (premise.ordered or not conclusion.ordered)
+            is_as_near = _gap_implies(premise.gap, conclusion.gap)
+            return same_operands and is_as_near and (premise.ordered or not conclusion.ordered)
         case Near(left, right), Word() | Phrase():
             operands = [side for side in (left, right) if not isinstance(side, Or)]
             return _field_implies(premise.field, conclusion.field) and any(
@@ -382,6 +346,13 @@ def _clause_implies(premise: Node, conclusion: Node) -> bool:
             return _field_implies(premise.field, conclusion.field) and _words_imply(premise, conclusion)
         case _:
             return False
+
+
+def _gap_implies(premise: int | Section, conclusion: int | Section) -> bool:
+    """Returns True if two words that are as near as ``premise`` demands are as near as ``conclusion`` demands."""
+    if isinstance(premise, Section) or isinstance(conclusion, Section):
+        return premise == conclusion or (premise, conclusion) == (Section.SENTENCE, Section.PARAGRAPH)
+    return premise <= conclusion
 
 
 def _field_implies(premise: str, conclusion: str) -> bool:
@@ -417,7 +388,8 @@ def _token_implies(premise: TokenMatcher, conclusion: TokenMatcher) -> bool:
         return False
     match conclusion:
         case EqualToken(form, value):
-            return (premise.form, form) != (Form.EXACT, Form.RAW) and _token_in_form(premise, form) == value
+            is_looser = (premise.form, form) in {(Form.EXACT, Form.RAW), (Form.SIGNED, Form.SIGNED_RAW)}
+            return not is_looser and _token_in_form(premise, form) == value
         case InflectedToken(value):
             return _token_in_form(premise, Form.EXACT) == value
         case WildcardToken(form, value):

@@ -41,9 +41,30 @@ _AMERICAN_SPELLINGS = (
 )
 
 
+# English forms that the dictionary has as words of their own, or under a word that nobody writes (thieve).
+_ENGLISH_FORMS = {
+    "thieves": "thief",
+    "wives": "wife",
+    "shelves": "shelf",
+    "halves": "half",
+    "loaves": "loaf",
+    "calves": "calf",
+    "broke": "break",
+    "drunk": "drink",
+    "felt": "feel",
+    "gone": "go",
+    "shook": "shake",
+    "swore": "swear",
+    "won": "win",
+    "rung": "ring",
+    "sawn": "saw",
+    "trod": "tread",
+}
+
+
 def listed_stem(word: str, language: str) -> str:
     """Returns the folded dictionary form of a word, "" if the language's dictionary does not have the word."""
-    lemma = _lookup().get_lemma(word, language) if language in DICTIONARY_LANGUAGES else None
+    lemma = _dictionary_form(word, language)
     if lemma is None:
         return ""
     folded = fold_case_and_diacritics("".join(lemma.split()))
@@ -52,8 +73,14 @@ def listed_stem(word: str, language: str) -> str:
 
 def is_dictionary_form(word: str, language: str) -> bool:
     """Returns True if the dictionary has the word, and not as a form of another word."""
-    lemma = _lookup().get_lemma(word, language) if language in DICTIONARY_LANGUAGES else None
+    lemma = _dictionary_form(word, language)
     return lemma is not None and lemma.lower() == word.lower()
+
+
+def _dictionary_form(word: str, language: str) -> str | None:
+    if language == "en" and (lemma := _ENGLISH_FORMS.get(word.lower())):
+        return lemma
+    return _lookup().get_lemma(word, language) if language in DICTIONARY_LANGUAGES else None
 
 
 def without_affixes(word: str, language: str) -> str:

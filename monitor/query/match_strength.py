@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, matches, text_predicate
-from monitor.query.syntax import AtLeast, Leaf, Near, Node, Phrase, Word, positive_clauses
+from monitor.query.syntax import AtLeast, Leaf, Near, Node, NotNear, Phrase, Word, positive_clauses
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +46,7 @@ def positive_clause_count(node: Node) -> int:
 
 def _clause_strength(clause: Leaf) -> float:
     match clause:
-        case Phrase() | Near() | AtLeast() | Word(raw=True):
+        case Phrase() | Near() | NotNear() | AtLeast() | Word(raw=True):
             return STRENGTH_OF_SEQUENCE
         case Word(text, distance=distance):
             return STRENGTH_OF_PATTERN if distance or "*" in text or "?" in text else STRENGTH_OF_WORD
@@ -55,6 +55,6 @@ def _clause_strength(clause: Leaf) -> float:
 
 
 def _is_in_title(clause: Leaf, document: AnalysedStory) -> bool:
-    if not isinstance(clause, Word | Phrase | Near | AtLeast) or clause.field not in {"", "title"}:
+    if not isinstance(clause, Word | Phrase | Near | NotNear | AtLeast) or clause.field not in {"", "title"}:
         return False
     return any(map(text_predicate(clause), document.analysed_texts("title")))

@@ -31,7 +31,22 @@ from monitor.query.fields import (
     VALUE_FIELDS,
 )
 from monitor.query.occurrences import alternative_finders, contains_position, matching_positions, span_finder
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, WordClause
+from monitor.query.sections import Section
+from monitor.query.syntax import (
+    And,
+    AtLeast,
+    Exists,
+    Near,
+    Node,
+    Not,
+    NotNear,
+    Or,
+    Phrase,
+    Range,
+    Value,
+    Word,
+    WordClause,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,7 +118,9 @@ def story_predicate(node: Node) -> StoryPredicate:
             return _value_predicate(node)
         case Range():
             return _range_predicate(node)
-        case Word() | Phrase() | Near() | AtLeast():
+        case Exists():
+            return _existence_predicate(node)
+        case Word() | Phrase() | Near() | NotNear() | AtLeast():
             return _word_clause_predicate(node)
         case _:
             assert_never(node)
@@ -132,7 +149,7 @@ def _or_predicate(predicates: tuple[StoryPredicate, ...]) -> StoryPredicate:
 def _estimated_cost(node: Node) -> int:
     """Returns a number that grows with the time to evaluate a node; AND and OR evaluate their cheapest nodes first."""
     match node:
-        case Value() | Range():
+        case Value() | Range() | Exists():
             return 0
         case Word() | Phrase():
             sequence = token_matchers(node)
@@ -143,7 +160,7 @@ def _estimated_cost(node: Node) -> int:
             )
         case AtLeast(operand=operand):
             return 5 + _estimated_cost(operand)
-        case Near(left, right):
+        case Near(left, right) | NotNear(left, right):
             return 5 + _estimated_cost(left) + _estimated_cost(right)
         case Not(inner):
             return _estimated_cost(inner)
@@ -162,6 +179,13 @@ def _value_predicate(node: Value) -> StoryPredicate:
         return False
 
     return has_value
+
+
+def _existence_predicate(node: Exists) -> StoryPredicate:
+    """Returns a function that returns True if a story has a value in the node's field."""
+    if node.field == "author":
+        return lambda document, now: bool(document.story.authors)  # noqa: ARG005  the signature of StoryPredicate
+    return lambda document, now: any(True for _ in document.values(node.field))  # noqa: ARG005  the signature of StoryPredicate
 
 
 def _range_predicate(node: Range) -> StoryPredicate:
@@ -204,8 +228,8 @@ def _word_clause_predicate(node: WordClause) -> StoryPredicate:
 
 # ---- presence of a clause in one text, the most frequent test
 #
-# These functions use only the members `positions`, `positions_by_form_index`, `sorted_tokens` and `position_cache` of
-# Tokens, because the SQLite store passes objects that have no other members.
+# These functions use only the members `positions`, `positions_by_form_index`, `sorted_tokens`, `section_starts` and
+# `position_cache` of Tokens, because the SQLite store passes objects that have no other members.
 
 
 @lru_cache(maxsize=65536)
@@ -213,7 +237,7 @@ def text_predicate(node: WordClause) -> Callable[[Tokens], bool]:
     """Compiles the clause to a function that takes a text's tokens; returns True if the clause occurs in the text."""
     if isinstance(node, Near):
         operands = _single_token(node.left), _single_token(node.right)
-        if operands[0] and operands[1]:
+        if operands[0] and operands[1] and not isinstance(node.gap, Section):
             return _near_tokens_predicate(operands[0], operands[1], node.gap, ordered=node.ordered)
         finders = alternative_finders(node)
         return lambda text: any(next(find(text), None) is not None for find in finders)

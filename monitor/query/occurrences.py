@@ -1,6 +1,7 @@
 """Finds the spans of a text in which a word, phrase or NEAR occurs.
 
-The operands of a NEAR never overlap; the gap of a NEAR is the number of words between its operands.  For each order of
+The operands of a NEAR never overlap; the gap of a NEAR is the number of words between its operands, or the section that
+contains both.  For each order of
 its operands, a NEAR has only spans that contain no other span (minimal intervals, as in the region algebra of Clarke,
 Cormack and Burkowski and in Lucene's interval queries).
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,7 +30,8 @@ from monitor.query.analysis import (
     WildcardToken,
     token_matchers,
 )
-from monitor.query.syntax import AtLeast, Near, Node, Or, Phrase, Word, WordClause
+from monitor.query.sections import Section
+from monitor.query.syntax import AtLeast, Near, Node, NotNear, Or, Phrase, Word, WordClause
 
 Occurrence: TypeAlias = tuple[int, int]  # positions of the first and last of consecutive matching tokens
 # Finds the spans one after another, because most callers need only the first one or few.
@@ -65,6 +67,8 @@ def span_finder(node: WordClause) -> SpanFinder:
     if isinstance(node, Near):
         finders = alternative_finders(node)
         return lambda text: chain.from_iterable(find(text) for find in finders)
+    if isinstance(node, NotNear):
+        return _apart_finder(node)
     if isinstance(node, AtLeast):
         finders = alternative_finders(node.operand)
         return lambda text: _spans_if_frequent(text, finders, node.count)
@@ -89,7 +93,7 @@ def alternative_finders(node: Node) -> list[SpanFinder]:
             if single_tokens:
                 finders.insert(0, lambda text: _spans_of_single_tokens(text, single_tokens))
             return finders
-        case Word() | Phrase() | AtLeast():
+        case Word() | Phrase() | AtLeast() | NotNear():
             return [span_finder(node)]
         case _:
             raise ValueError(f"{node} is not an operand of NEAR")
@@ -110,14 +114,18 @@ def split_or_operand(nodes: Iterable[Node]) -> tuple[list[TokenMatcher], list[Sp
     return single_tokens, finders
 
 
-def _ordered_near_finder(find_first: SpanFinder, find_second: SpanFinder, gap: int) -> SpanFinder:
-    """Returns a finder of the shortest spans in which a second span follows a first one after at most ``gap`` words."""
+def _ordered_near_finder(find_first: SpanFinder, find_second: SpanFinder, gap: int | Section) -> SpanFinder:
+    """Returns a finder of the shortest spans in which a second span follows a first one after at most ``gap`` words.
+
+    If ``gap`` is a Section, one sentence or paragraph must contain both.
+    """
 
     def find_joined_spans(text: Tokens) -> Iterator[Span]:
         lefts = find_first(text)
         left = next(lefts, None)
         if left is None:
             return
+        starts = text.section_starts(gap) if isinstance(gap, Section) else []
         rights = find_second(text)
         right = next(rights, None)
         while left is not None:
@@ -127,11 +135,48 @@ def _ordered_near_finder(find_first: SpanFinder, find_second: SpanFinder, gap: i
                 return
             next_left = next(lefts, None)
             is_nearest = next_left is None or next_left.end >= right.start
-            if is_nearest and right.start - left.end - 1 <= gap:
+            is_within = (
+                in_one_section(starts, left.start, right.end)
+                if isinstance(gap, Section)
+                else right.start - left.end - 1 <= gap
+            )
+            if is_nearest and is_within:
                 yield Span(left.start, right.end, left.parts + right.parts)
             left = next_left
 
     return find_joined_spans
+
+
+def in_one_section(starts: Sequence[int], first: int, last: int) -> bool:
+    """Returns True if no section begins behind the position ``first`` and before or at ``last``.
+
+    ``starts`` are the positions at which sections begin, in ascending order.
+    """
+    return bisect_right(starts, first) == bisect_right(starts, last)
+
+
+def _apart_finder(node: NotNear) -> SpanFinder:
+    """Returns a finder of the spans of the left operand that have no span of the right one near them."""
+    left_finders, right_finders = alternative_finders(node.left), alternative_finders(node.right)
+
+    def find_spans_apart(text: Tokens) -> Iterator[Span]:
+        lefts = sorted({span for find in left_finders for span in find(text)}, key=_start_and_end)
+        if not lefts:
+            return
+        rights = sorted((span for find in right_finders for span in find(text)), key=_start_and_end)
+        index = 0
+        for left in lefts:
+            earliest_end = left.start if node.ordered else left.start - node.gap - 1
+            while index < len(rights) and rights[index].end < earliest_end:
+                index += 1
+            if index == len(rights) or rights[index].start > left.end + node.gap + 1:
+                yield left
+
+    return find_spans_apart
+
+
+def _start_and_end(span: Span) -> Occurrence:
+    return span.start, span.end
 
 
 def _spans_if_frequent(text: Tokens, finders: Sequence[SpanFinder], count: int) -> Iterator[Span]:

@@ -17,8 +17,23 @@ from monitor.errors import FragmentError, QueryError
 from monitor.query.analysis import token_matchers
 from monitor.query.fields import RANGE_FIELDS
 from monitor.query.fragments import PACKS_ONLY, Fragments
+from monitor.query.hyphens import with_hyphen_variants
+from monitor.query.sections import Section
 from monitor.query.spellings import canonical_tokens
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Word, at_column, is_positive, leaves
+from monitor.query.syntax import (
+    And,
+    AtLeast,
+    Near,
+    Node,
+    Not,
+    NotNear,
+    Or,
+    Phrase,
+    Word,
+    at_column,
+    is_positive,
+    leaves,
+)
 from monitor.query.syntax_errors import (
     MAX_CLAUSES,
     MAX_QUERY_NESTING,
@@ -29,7 +44,7 @@ from monitor.query.syntax_errors import (
     too_many_clauses_error,
     unknown_fragment_error,
 )
-from monitor.query.validation import RANGE_EXAMPLE_BY_FIELD, apply_field, parse_range, validated_leaf
+from monitor.query.validation import RANGE_EXAMPLE_BY_FIELD, apply_field, existence, parse_range, validated_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +58,7 @@ MAX_GAP_WORDS = 1_000  # between the operands of NEAR; also the largest slop of 
 
 
 def parse(text: str, *, positive: bool = False, fragments: Fragments = PACKS_ONLY) -> Node:
-    """Returns the tree of a query, with its fragments (``@name``) expanded.
+    """Returns the tree of a query, with its fragments (``@name``) expanded, and both spellings of words with a hyphen.
 
     Raises QueryError, and no other error, if the text is not a query; the subclass FragmentError if the fault is in the
     text of a fragment.  With ``positive`` (for topics and alerts) also raises QueryError if a story could match without
@@ -92,7 +107,7 @@ def _parsed(text: str, fragments: Fragments, users: tuple[str, ...]) -> Node:
         raise QueryError("the query is empty", column=1, hint="write at least one word")
     tokens = query_tokens(text)
     check_tokens(tokens, text)
-    node = _tree(_with_fragments(tokens, fragments, users))
+    node = with_hyphen_variants(_tree(_with_fragments(tokens, fragments, users)))
     first_fragment = next((token for token in tokens if token.type == "FRAGMENT"), None)
     if first_fragment is not None:
         _check_expanded_size(node, column_of(first_fragment))
@@ -329,6 +344,8 @@ class _TreeBuilder(Transformer[Token, Node]):
 
     def scoped(self, token: Token, node: Node) -> Node:
         name = field_name(token)
+        if name == "exists":
+            return existence(node, column_of(token))
         if name in RANGE_FIELDS:
             raise QueryError(
                 f"{name}: takes a range", column=column_of(token), hint=f"write {RANGE_EXAMPLE_BY_FIELD[name]}"
@@ -339,19 +356,27 @@ class _TreeBuilder(Transformer[Token, Node]):
         return Not(node, column=column_of(token))
 
     def near(self, left: Node, token: Token, right: Node) -> Node:
-        name, _, gap = str(token).partition("/")
-        if int(gap[:9]) > MAX_GAP_WORDS:
-            raise QueryError(f"NEAR over more than {MAX_GAP_WORDS:,} words", column=column_of(token), hint="use AND")
+        name, _, size = str(token).partition("/")
+        gap = _gap(size, token) if size.isdecimal() else Section(size)
         for operand in (left, right):
             _check_near_operand(operand, str(token))
-        return Near(left, right, int(gap), ordered=name == "ONEAR", column=column_of(token))
+        return Near(left, right, gap, ordered=name == "ONEAR", column=column_of(token))
+
+    def not_near(self, left: Node, token: Token, right: Node) -> Node:
+        name, _, size = str(token).removeprefix("NOT ").partition("/")
+        if not size.isdecimal():
+            hint = f"write a AND NOT (a {name}/{size} b), which excludes a story with one such place"
+            raise QueryError(f"{token} is not an operator", column=column_of(token), hint=hint)
+        for operand in (left, right):
+            _check_counted_operand(operand, str(token), f"(a {token} b)")
+        return NotNear(left, right, _gap(size, token), ordered=name == "ONEAR", column=column_of(token))
 
     def at_least(self, token: Token, _open: Token, operand: Node, _close: Token) -> Node:
         count = int(re.sub(r"\D", "", str(token))[:9])
         if not 1 <= count <= MAX_AT_LEAST:
             message = f"{token} is not between 1 and {MAX_AT_LEAST} times"
             raise QueryError(message, column=column_of(token), hint="write atleast3(word)")
-        _check_at_least_operand(operand, str(token))
+        _check_counted_operand(operand, str(token), f"{token}(a)")
         return AtLeast(count, operand, column=column_of(token))
 
     def all_of(self, *parts: Any) -> Node:
@@ -382,20 +407,30 @@ def _unescaped_word(text: str) -> str:
     return unicodedata.normalize("NFC", unescaped)  # an escaped accent composes with the letter before it
 
 
-def _check_at_least_operand(node: Node, operator: str) -> None:
-    """Raises QueryError if the node cannot be the operand of ``operator``, an ATLEAST token as written."""
+def _gap(size: str, token: Token) -> int:
+    """Returns the number of words that a NEAR allows.  Raises QueryError if it is above MAX_GAP_WORDS."""
+    if int(size[:9]) > MAX_GAP_WORDS:
+        raise QueryError(f"NEAR over more than {MAX_GAP_WORDS:,} words", column=column_of(token), hint="use AND")
+    return int(size)
+
+
+def _check_counted_operand(node: Node, operator: str, example: str) -> None:
+    """Raises QueryError if the node cannot be an operand of ``operator``, an ATLEAST or NOT_NEAR token.
+
+    ``example`` is a clause with the operator.
+    """
     match node:
         case Word(field="") | Phrase(field="", slop=0):
             pass
         case Or(nodes):
             for child in nodes:
-                _check_at_least_operand(child, operator)
+                _check_counted_operand(child, operator, example)
         case Word(field=name) | Phrase(field=name) if name:
-            hint = f"write {name}:{operator}(a), with the field before it"
-            raise QueryError(f"{name}: inside {operator}(...)", column=node.column, hint=hint)
+            hint = f"write {name}:{example}, with the field before it"
+            raise QueryError(f"{operator} cannot take {name}:", column=node.column, hint=hint)
         case _:
             hint = "it takes words, phrases, wildcards and groups of these joined by OR"
-            raise QueryError(f"{operator} cannot count this", column=node.column, hint=hint)
+            raise QueryError(f"{operator} cannot take this", column=node.column, hint=hint)
 
 
 def _check_near_operand(node: Node, operator: str) -> None:
@@ -415,6 +450,8 @@ def _check_near_operand(node: Node, operator: str) -> None:
                 _check_near_operand(child, operator)
         case AtLeast():
             refused, hint = f"atleast{node.count}", "join it with AND"
+        case NotNear():
+            refused, hint = "NOT NEAR", "join it with AND"
         case And():
             refused, hint = "AND", "its operands are words, phrases, wildcards and groups of these joined by OR"
         case Not():

@@ -1,39 +1,27 @@
 """Matches thousands of topics and alerts against each story.
 
-A rule is a compiled topic or alert.  An index holds each rule under the rarest tokens that the rule requires; only
-rules whose tokens occur in a story are evaluated on the story.  (Lucene Monitor calls such an index a presearcher;
-Elasticsearch's percolator has one.)
+A rule is a compiled topic or alert; `monitor.query.rule_index` finds the rules that may match a story.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.models import now as current_time
-from monitor.query import folding
-from monitor.query.analysis import (
-    EqualToken,
-    Form,
-    FuzzyToken,
-    InflectedToken,
-    TokenMatcher,
-    WildcardToken,
-    token_matchers,
-)
-from monitor.query.fields import VALUE_FIELDS
-from monitor.query.matcher import AnalysedStory, StoryPredicate, story_predicate
+from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.parse import parse
+from monitor.query.rule_index import RuleIndex, index_rules
 from monitor.query.snippets import best_context_line
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from monitor.config import Config
     from monitor.models import Story
+    from monitor.query.fragments import Fragments
+    from monitor.query.syntax import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +33,51 @@ class RuleMatches:
 
 
 class RuleSet:
-    """The compiled topics and alerts of a configuration.  Thread-safe."""
+    """The compiled topics and alerts of a configuration.  Never changes, so any thread may use it."""
 
     def __init__(
-        self, *, topics: Mapping[str, Node], alerts: Mapping[str, Node], filters: Mapping[str, Node] | None = None
+        self,
+        *,
+        topics: Mapping[str, Node],
+        alerts: Mapping[str, Node],
+        filters: Mapping[str, Node] | None = None,
+        previous: RuleSet | None = None,
     ) -> None:
-        """``filters`` maps names of alerts to a second query, without words, that a story must match."""
+        """``filters`` maps names of alerts to a second query, without words, that a story must match.
+
+        Rules that ``previous`` has too, with the same tree (object), are not indexed again.
+        """
         self._alerts = dict(alerts)
         self._filters = {name: story_predicate(node) for name, node in (filters or {}).items()}
-        self._topic_index = RuleIndex(topics)
-        self._alert_index = RuleIndex(alerts)
+        self.topic_index: RuleIndex = previous.topic_index.changed(topics) if previous else index_rules(topics)
+        self.alert_index: RuleIndex = previous.alert_index.changed(alerts) if previous else index_rules(alerts)
+        self._parsed_topics: _ParsedQueries = {}
+        self._parsed_alerts: _ParsedQueries = {}
+        self._fragments: Fragments | None = None
 
     @classmethod
     def of(cls, config: Config) -> RuleSet:
         """Compiles the topics and alerts of a configuration.  Raises QueryError if one of their queries is invalid."""
-        return cls(
-            topics={
-                name: parse(query, positive=True, fragments=config.fragments) for name, query in config.topics.items()
-            },
-            alerts={
-                alert.name: parse(alert.query, positive=True, fragments=config.fragments) for alert in config.alerts
-            },
+        return cls(topics={}, alerts={}).updated(config)
+
+    def updated(self, config: Config) -> RuleSet:
+        """Returns the rule set of another configuration; compiles only the rules that this one does not have.
+
+        Raises QueryError if one of their queries is invalid.
+        """
+        fragments = config.fragments
+        is_same = fragments is self._fragments
+        topics = _parsed(config.topics.items(), fragments, self._parsed_topics if is_same else {})
+        alert_queries = ((alert.name, alert.query) for alert in config.alerts)
+        alerts = _parsed(alert_queries, fragments, self._parsed_alerts if is_same else {})
+        updated = RuleSet(
+            topics=_nodes(topics),
+            alerts=_nodes(alerts),
             filters={alert.name: parse(alert.filter_query) for alert in config.alerts if alert.filter_query},
+            previous=self,
         )
+        updated._parsed_topics, updated._parsed_alerts, updated._fragments = topics, alerts, fragments
+        return updated
 
     def match(
         self, story: Story | AnalysedStory, *, now: datetime | None = None, apply_filters: bool = True
@@ -79,10 +89,10 @@ class RuleSet:
         """
         now = now or current_time()
         document = story if isinstance(story, AnalysedStory) else AnalysedStory(story)
-        topics = self._topic_index.match(document, now)
+        topics = self.topic_index.match(document, now)
         if topics != document.story.topics:
             document = document.with_story(replace(document.story, topics=topics))
-        alerts = self._alert_index.match(document, now)
+        alerts = self.alert_index.match(document, now)
         if apply_filters and self._filters:
             alerts = tuple(name for name in alerts if self._passes_filter(name, document, now))
         return RuleMatches(topics, alerts)
@@ -99,175 +109,18 @@ class RuleSet:
         return best_context_line(self._alerts[alert], story)
 
 
-# ---- the index
-
-# The kind of key (form, field and prefix length of a token, or a value field), and the token, prefix or value.
-IndexKey: TypeAlias = tuple[str, str]
+_ParsedQueries: TypeAlias = "dict[str, tuple[str, Node]]"  # name of a rule: its query as text and as tree
 
 
-@dataclass(frozen=True, slots=True)
-class RequiredKeys:
-    """The keys under which the index holds a rule: every story that matches the rule has at least one of them."""
-
-    keys: frozenset[IndexKey]
-    frequency: float  # estimated fraction of stories that have one of the keys, 0 to 1
-    is_sufficient: bool = False  # True if every story that has one of the keys matches the rule
-
-
-MAX_PREFIX_KEY_CHARACTERS = 4  # of a wildcard's prefix; longer prefixes are cut to this length
+def _parsed(queries: Iterable[tuple[str, str]], fragments: Fragments, known: _ParsedQueries) -> _ParsedQueries:
+    """Parses queries, given by name, that are not known yet."""
+    parsed: _ParsedQueries = {}
+    for name, text in queries:
+        query = known.get(name)
+        is_known = query is not None and query[0] == text
+        parsed[name] = query if query and is_known else (text, parse(text, positive=True, fragments=fragments))
+    return parsed
 
 
-class RuleIndex:
-    """Finds the rules that match a story; evaluates only rules of which the story has a required key."""
-
-    def __init__(self, rules: Mapping[str, Node]) -> None:
-        self._rule_names = tuple(rules)
-        self._predicates: tuple[StoryPredicate, ...] = tuple(map(story_predicate, rules.values()))
-        self._rules_without_keys: list[int] = []
-        self._rules_by_sufficient_key: RulesByKey = {}
-        self._rules_by_necessary_key: RulesByKey = {}
-        for number, node in enumerate(rules.values()):
-            required = required_keys(node)
-            if required is None:
-                self._rules_without_keys.append(number)
-                continue
-            rules_by_key = self._rules_by_sufficient_key if required.is_sufficient else self._rules_by_necessary_key
-            for kind, key in required.keys:
-                rules_by_key.setdefault(kind, {}).setdefault(key, []).append(number)
-
-    def match(self, document: AnalysedStory, now: datetime) -> tuple[str, ...]:
-        """Returns the names of the rules that match, in the order of the configuration."""
-        matched = _rules_with_key_of_story(self._rules_by_sufficient_key, document)
-        possible = _rules_with_key_of_story(self._rules_by_necessary_key, document)
-        possible.update(self._rules_without_keys)
-        possible -= matched
-        predicates = self._predicates
-        matched.update([number for number in possible if predicates[number](document, now)])
-        return tuple([self._rule_names[number] for number in sorted(matched)])
-
-    def count_selected(self, document: AnalysedStory) -> int:
-        """Returns the number of rules that the index cannot rule out for a story; for benchmarks."""
-        return len(
-            _rules_with_key_of_story(self._rules_by_sufficient_key, document)
-            | _rules_with_key_of_story(self._rules_by_necessary_key, document)
-        ) + len(self._rules_without_keys)
-
-
-RulesByKey: TypeAlias = dict[str, dict[str, list[int]]]  # kind of key -> key -> indexes of rules
-
-
-def _rules_with_key_of_story(rules_by_key: RulesByKey, document: AnalysedStory) -> set[int]:
-    """Returns the indexes (in the order of the configuration) of the rules with a key that the story has."""
-    numbers: set[int] = set()
-    for kind, rules in rules_by_key.items():
-        for keys in _story_keys(kind, document):
-            for key in rules.keys() & keys:
-                numbers.update(rules[key])
-    return numbers
-
-
-def _story_keys(kind: str, document: AnalysedStory) -> list[AbstractSet[str]]:
-    """Returns the story's keys of one kind: a set of tokens for each text, or one set of values or prefixes."""
-    if kind.startswith("value "):
-        return [{folding.fold_case(value) for value in document.values(kind.removeprefix("value "))}]
-    form, field, *length = kind.split("/")
-    texts = [text.positions(Form(form)) for text in document.analysed_texts(field)]
-    if length:
-        size = int(length[0])
-        return [{token[:size] for text in texts for token in text}]
-    return [text.keys() for text in texts]
-
-
-def required_keys(node: Node) -> RequiredKeys | None:
-    """Returns the keys under which the index holds a rule; None if a story without any key can match the rule."""
-    match node:
-        case And(nodes):
-            of_nodes = [required for child in nodes if (required := required_keys(child))]
-            return _as_not_sufficient(min(of_nodes, key=_frequency)) if of_nodes else None
-        case Or(nodes):
-            return _keys_of_alternatives([required_keys(child) for child in nodes])
-        case Not() | Range():
-            return None
-        case Value(field, text):
-            keys = frozenset({(f"value {field}", folding.fold_case(text))})
-            return RequiredKeys(keys, VALUE_FIELDS[field].frequency, is_sufficient=True)
-        case Word(field=field) | Phrase(field=field):
-            return _keys_of_sequence(token_matchers(node), field)
-        case AtLeast(operand=operand, field=field):
-            required = _keys_of_operand(operand, field)
-            return _as_not_sufficient(required) if required else None
-        case Near(left, right, field=field):
-            operands = [required for side in (left, right) if (required := _keys_of_operand(side, field))]
-            return _as_not_sufficient(min(operands, key=_frequency)) if operands else None
-        case _:
-            assert_never(node)
-
-
-def _keys_of_operand(node: Node, field: str) -> RequiredKeys | None:
-    """Returns the keys of an operand of NEAR in a field; None if the operand can occur without any key."""
-    match node:
-        case Or(nodes):
-            return _keys_of_alternatives([_keys_of_operand(child, field) for child in nodes])
-        case Word() | Phrase():
-            return _keys_of_sequence(token_matchers(node), field)
-        case Near(left, right):
-            operands = [required for side in (left, right) if (required := _keys_of_operand(side, field))]
-            return _as_not_sufficient(min(operands, key=_frequency)) if operands else None
-        case _:
-            return None
-
-
-def _keys_of_alternatives(alternatives: list[RequiredKeys | None]) -> RequiredKeys | None:
-    """Returns the keys of an OR, given those of its members; None if a member has no keys."""
-    with_keys = [required for required in alternatives if required]
-    if len(with_keys) < len(alternatives):
-        return None
-    return RequiredKeys(
-        frozenset().union(*(required.keys for required in with_keys)),
-        sum(map(_frequency, with_keys)),
-        is_sufficient=all(required.is_sufficient for required in with_keys),
-    )
-
-
-def _keys_of_sequence(sequence: tuple[TokenMatcher, ...], field: str) -> RequiredKeys | None:
-    """Returns the keys of the rarest token of a word or phrase; None if no token has keys."""
-    of_tokens = [required for token_matcher in sequence if (required := _keys_of_token(token_matcher, field))]
-    if not of_tokens:
-        return None
-    rarest = min(of_tokens, key=_frequency)
-    return rarest if len(sequence) == 1 else _as_not_sufficient(rarest)
-
-
-def _keys_of_token(token_matcher: TokenMatcher, field: str) -> RequiredKeys | None:
-    """Returns the token, or the start of a wildcard's prefix, as key; None for a fuzzy token."""
-    match token_matcher:
-        case EqualToken(form, value):
-            return RequiredKeys(
-                frozenset({(f"{form}/{field}", value)}), _estimated_token_frequency(value), is_sufficient=True
-            )
-        case InflectedToken(value):
-            keys = frozenset((f"{token.form}/{field}", token.value) for token in token_matcher.alternatives)
-            return RequiredKeys(keys, _estimated_token_frequency(value), is_sufficient=True)
-        case WildcardToken(form):
-            prefix = token_matcher.prefix[:MAX_PREFIX_KEY_CHARACTERS]
-            return RequiredKeys(
-                frozenset({(f"{form}/{field}/{len(prefix)}", prefix)}), 2 * _estimated_token_frequency(prefix)
-            )
-        case FuzzyToken():
-            return None
-        case _:
-            assert_never(token_matcher)
-
-
-def _estimated_token_frequency(token: str) -> float:
-    """Estimates which fraction of stories (0 to 1) contains a token, from its length: long words are rare."""
-    return float(0.5 ** min(len(token), 12)) if token.isascii() or len(token) > 1 else 0.1
-
-
-def _as_not_sufficient(required: RequiredKeys) -> RequiredKeys:
-    """Returns the same keys for a rule that a story with one of them does not necessarily match."""
-    return replace(required, is_sufficient=False)
-
-
-def _frequency(required: RequiredKeys) -> float:
-    return required.frequency
+def _nodes(queries: _ParsedQueries) -> dict[str, Node]:
+    return {name: node for name, (_, node) in queries.items()}

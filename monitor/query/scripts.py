@@ -47,6 +47,7 @@ _SCRIPT_RANGES = (  # first and last code
     ("Arabic", 0x600, 0x77F),
     ("Devanagari", 0x900, 0x97F),
     ("Katakana", 0x30A1, 0x30FF),
+    ("Katakana", 0xFF66, 0xFF9F),  # of half width
     ("Han", 0x3400, 0x9FFF),
     ("Hangul", 0xAC00, 0xD7A3),
 )

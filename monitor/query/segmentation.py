@@ -7,15 +7,25 @@ a slower one for all characters.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import regex
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MAX_TOKEN_UTF16_UNITS = 255  # UTF-16 units; longer tokens are split, as in Lucene
 
-#: A translation table applied before segmentation: typographic apostrophes become ', and the narrow no-break space of
-#: French typography, which would join the words around it, becomes a space.  Each replacement is one character, so that
-#: offsets stay valid.
-LOOKALIKE_REPLACEMENTS = {**dict.fromkeys((0x2018, 0x2019, 0x201B, 0x02BC, 0xFF07), "'"), 0x202F: " "}
+#: A translation table applied before segmentation: typographic apostrophes and the Hebrew geresh become ', the Hebrew
+#: gershayim becomes ", and the narrow no-break space of French typography, which would join the words around it,
+#: becomes a space.  Each replacement is one character, so that offsets stay valid.
+LOOKALIKE_REPLACEMENTS = {
+    **dict.fromkeys((0x2018, 0x2019, 0x201B, 0x02BC, 0xFF07, 0x05F3), "'"),
+    0x05F4: '"',
+    0x202F: " ",
+}
+# A zero-width space inside a word separates no words, as a soft hyphen does not.
+_LOOKALIKES_AND_BREAKS = {**LOOKALIKE_REPLACEMENTS, 0x200B: "\u00ad"}
 
 # Lucene uses the Unicode 12 data; "--[...]" removes the characters that later versions added to a class.
 _ARABIC_NUMBER_SIGNS = r"\u0600-\u0605\u06DD\u08E2"
@@ -48,7 +58,17 @@ _EMOJI_PATTERN = (
     rf"(?:\u200D*{_PICTOGRAPH_CLASS}{_EXTENDERS_PATTERN}(?:(?<=\u200D){_PICTOGRAPH_CLASS}{_EXTENDERS_PATTERN})*"
     rf"|\p{{RI}}{_EXTENDERS_PATTERN}\p{{RI}}{_EXTENDERS_PATTERN}|[0-9#*]\uFE0F\u20E3)"
 )
+# Thai, Lao, Khmer and Burmese are written without spaces, so each of their letters is a word, with its combining marks.
 _SOUTH_EAST_ASIAN_CLASS = r"[\p{LB=SA}]"
+#: The ranges (first and last code) of their letters, without the marks.
+SOUTH_EAST_ASIAN_LETTER_RANGES = tuple(
+    (ord(run[0]), ord(run[-1]))
+    for run in regex.findall(
+        r"[[\p{LB=SA}]--[\p{WB=Extend}\p{WB=Format}]]+",
+        "".join(map(chr, (*range(0x0E00, 0x1AB0), *range(0xA900, 0xABFF)))),
+        regex.VERSION1,
+    )
+)
 
 
 def _after_no(join: str) -> str:
@@ -66,9 +86,7 @@ def _word_pattern_text(classes: dict[str, str], extend: str) -> str:
     digits = f"{c['digit']}(?:(?:{c['join']}*|{c['midnumber']}){c['digit']})*"
     letters = f"{c['letter']}(?:(?:{c['join']}*|{c['midletter']}){c['letter']})*"
     # A Hebrew word may end in an apostrophe (geresh) and contain double quotes before a letter (gershayim).
-    hebrew = (
-        f"(?:(?<={c['hebrew']})(?<!{c['midletter']}{c['hebrew']})(?:{c['single']}|{c['double']}(?={c['hebrew']})))?"
-    )
+    hebrew = f"(?:(?<={c['hebrew']})(?<!{c['midletter']}{c['hebrew']})(?:{c['single']}|{c['double']}{c['hebrew']}))?"
     alternatives = [digits, letters + hebrew]
     runs = f"(?:{'|'.join(alternatives)})+"
     runs = f"(?:{c['kana']}(?:{c['join']}*{c['kana']})*|{runs})"
@@ -76,7 +94,8 @@ def _word_pattern_text(classes: dict[str, str], extend: str) -> str:
 
 
 _full_word_pattern = regex.compile(
-    rf"{_EMOJI_PATTERN}|{_word_pattern_text(_CHARACTER_CLASSES, _EXTENDERS_PATTERN)}|{_SOUTH_EAST_ASIAN_CLASS}+"
+    rf"{_EMOJI_PATTERN}|{_word_pattern_text(_CHARACTER_CLASSES, _EXTENDERS_PATTERN)}"
+    rf"|{_SOUTH_EAST_ASIAN_CLASS}{_EXTENDERS_PATTERN}"
     rf"|\p{{Script=Han}}{_EXTENDERS_PATTERN}|\p{{Script=Hiragana}}{_EXTENDERS_PATTERN}",
     regex.VERSION1,
 )
@@ -135,15 +154,15 @@ def _compile_fast_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 _fast_word_pattern, _uncommon_character_pattern = _compile_fast_patterns()
-# The characters of LOOKALIKE_REPLACEMENTS that would give other word boundaries if they were not replaced.
-_BOUNDARY_CHANGING_LOOKALIKE_PATTERN = re.compile("[\u02bc\u201b\u202f]")
+# The common characters of _LOOKALIKES_AND_BREAKS that would give other word boundaries if they were not replaced.
+_BOUNDARY_CHANGING_LOOKALIKE_PATTERN = re.compile("[\u02bc\u200b\u201b\u202f]")
 # Matches a word of tatweel and Arabic vowel signs only: without a letter, tatweel is a dash, not a word.
 _TATWEEL_ONLY_PATTERN = re.compile("\u0640[\u0640\u064b-\u065f\u0670\u200c]*")
 
 
 def word_boundaries(text: str) -> list[tuple[int, int]]:
     """Returns the character offsets (start, end) of each word of the text, in order."""
-    text = text.translate(LOOKALIKE_REPLACEMENTS)
+    text = text.translate(_LOOKALIKES_AND_BREAKS)
     words: list[tuple[int, int]] = []
     done = 0  # the text before this offset is segmented
     for uncommon in _uncommon_character_pattern.finditer(text):
@@ -166,12 +185,33 @@ def word_boundaries(text: str) -> list[tuple[int, int]]:
 
 def words_of(text: str) -> list[str]:
     """Returns the words of a text in order; faster than `word_boundaries` for texts of common characters."""
-    if _BOUNDARY_CHANGING_LOOKALIKE_PATTERN.search(text) or _uncommon_character_pattern.search(text):
-        return [text[start:end] for start, end in word_boundaries(text)]
+    words = _words_of_common_characters(text)
+    return [text[start:end] for start, end in word_boundaries(text)] if words is None else words
+
+
+def boundaries_of_words(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Returns the same as `word_boundaries`, given the result of `words_of`; faster for texts of common characters."""
+    if _has_other_boundaries(text) or any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words):
+        return word_boundaries(text)
+    boundaries, end = [], 0
+    for word in words:
+        start = text.index(word, end)  # between two words there is no letter, so this is the word itself
+        end = start + len(word)
+        boundaries.append((start, end))
+    return boundaries
+
+
+def _words_of_common_characters(text: str) -> list[str] | None:
+    """Returns the words of a text of common characters; None for other texts and those with very long words."""
+    if _has_other_boundaries(text):
+        return None
     words = _fast_word_pattern.findall(text)
-    if any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words):
-        return [text[start:end] for start, end in word_boundaries(text)]
-    return words
+    return None if any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words) else words
+
+
+def _has_other_boundaries(text: str) -> bool:
+    """Returns True if a character of the text is not common, so that the fast pattern might not find the words."""
+    return bool(_BOUNDARY_CHANGING_LOOKALIKE_PATTERN.search(text) or _uncommon_character_pattern.search(text))
 
 
 def _split_long_word(text: str, start: int, end: int) -> list[tuple[int, int]]:

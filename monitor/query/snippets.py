@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, text_predicate
 from monitor.query.occurrences import first_spans, spans
+from monitor.query.sections import Section, section_ends
 from monitor.query.syntax import Node, WordClause, positive_clauses
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from monitor.query.analysis import Tokens
 
 MAX_OCCURRENCES_IN_SNIPPETS = 20  # of a clause in a text; excerpts are chosen among the first ones
-MAX_CONTEXT_CHARACTERS_BEFORE, MAX_CONTEXT_CHARACTERS_AFTER = 60, 100  # around the marked words
+MAX_CONTEXT_CHARACTERS_BEFORE, MAX_CONTEXT_CHARACTERS_AFTER = 60, 100  # around the marked words, in longer sentences
+MAX_SENTENCE_CHARACTERS = 180  # from the beginning of a sentence to the marked words, and from these to its end
+MAX_LEAD_CHARACTERS = 400  # at the beginning of a text, where an excerpt is preferred
+# Added to the score of an excerpt: less than a further clause, more than further occurrences of the same clauses.
+TITLE_BONUS, LEAD_BONUS = 0.8, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,9 @@ class Snippet:
 def snippets(node: Node, story: Story | AnalysedStory, *, limit: int = 3) -> list[Snippet]:
     """Returns up to ``limit`` excerpts of title and text around matches, in the order of the story.
 
-    Excerpts that contain more different clauses of the query are preferred.  Empty if no word or phrase matches.
+    An excerpt is the sentence with the matching words, if it is not too long.  Excerpts that contain more different
+    clauses of the query are preferred, then the title and the beginning of the text.  Empty if no word or phrase
+    matches.
     """
     document = story if isinstance(story, AnalysedStory) else AnalysedStory(story)
     windows: list[_Window] = []
@@ -118,24 +125,27 @@ class _Window:
     start: int
     end: int
     marks: tuple[_Mark, ...]
+    begins_sentence: bool = True
+    ends_sentence: bool = True
 
     @property
     def score(self) -> float:
-        """A larger score is better: more different clauses, then more marks (up to five), then an earlier start."""
+        """A larger score is better: more different clauses, then title and lead, then more marks (up to five)."""
         clauses = len({clause for _, _, clause in self.marks})
-        return clauses + min(len(self.marks), 5) / 10 - self.start / (10 * len(self.text) + 10)
+        place = TITLE_BONUS if self.field == "title" else LEAD_BONUS if self.start < MAX_LEAD_CHARACTERS else 0.0
+        return clauses + place + min(len(self.marks), 5) / 100 - self.start / (100 * len(self.text) + 100)
 
     def snippet(self) -> Snippet:
         piece = self.text[self.start : self.end]
-        before = "…" if self.start else ""
-        after = "…" if self.end < len(self.text) else ""
+        before = "" if self.begins_sentence else "…"
+        after = "" if self.ends_sentence else "…"
         offset = self.start - len(before)
         marks = tuple((start - offset, end - offset) for start, end, _ in self.marks)
         return Snippet(self.field, before + piece + after, marks)
 
 
 def _windows_around_marks(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
-    """Yields a window around each group of nearby marks; a window starts and ends at a space.
+    """Yields a window around each group of nearby marks; a window starts and ends with a sentence, or at a space.
 
     Windows do not overlap, and each mark is in one window.  The window of a title is the complete title.
     """
@@ -159,12 +169,44 @@ def _windows_around_marks(field: str, text: str, marks: list[_Mark]) -> Iterator
 
 def _window_of_group(field: str, text: str, group: list[_Mark], *, earliest: int, latest: int) -> _Window:
     """Returns the window around a group of marks, between the offsets ``earliest`` and ``latest``."""
-    start, end = (
-        max(earliest, group[0][0] - MAX_CONTEXT_CHARACTERS_BEFORE),
-        min(latest, group[-1][1] + MAX_CONTEXT_CHARACTERS_AFTER),
+    first, last = group[0][0], group[-1][1]
+    sentence_start, sentence_end = _sentence_around(text, first, last)
+    if sentence_start is not None and sentence_start >= earliest:
+        start = sentence_start
+    else:
+        sentence_start, start = None, max(earliest, first - MAX_CONTEXT_CHARACTERS_BEFORE)
+        if start and (space := text.find(" ", start, first)) >= 0:
+            start = space + 1
+    if sentence_end is not None and sentence_end <= latest:
+        end = sentence_end
+    else:
+        sentence_end, end = None, min(latest, last + MAX_CONTEXT_CHARACTERS_AFTER)
+        if end < len(text) and (space := text.rfind(" ", last, end)) >= 0:
+            end = space
+    return _Window(
+        field,
+        text,
+        start,
+        end,
+        tuple(group),
+        begins_sentence=sentence_start is not None or not start,
+        ends_sentence=sentence_end is not None or end == len(text),
     )
-    if start and (space := text.find(" ", start, group[0][0])) >= 0:
-        start = space + 1
-    if end < len(text) and (space := text.rfind(" ", group[-1][1], end)) >= 0:
-        end = space
-    return _Window(field, text, start, end, tuple(group))
+
+
+def _sentence_around(text: str, first: int, last: int) -> tuple[int | None, int | None]:
+    """Returns the offsets at which the sentence with the first mark begins and that with the last one ends.
+
+    Returns None for one that is further away than MAX_SENTENCE_CHARACTERS.
+    """
+    low, high = max(0, first - MAX_SENTENCE_CHARACTERS), min(len(text), last + MAX_SENTENCE_CHARACTERS)
+    ends = [low + end for end in section_ends(text[low : high + 1], Section.SENTENCE, None)]
+    before = [end for end in ends if end <= first] or ([0] if low == 0 else [])
+    after = [end for end in ends if last <= end <= high] or ([high] if high == len(text) else [])
+    start = before[-1] if before else None
+    while start is not None and start < first and text[start].isspace():
+        start += 1
+    end = after[0] if after else None
+    while end is not None and end > last and text[end - 1].isspace():
+        end -= 1
+    return start, end

@@ -38,24 +38,72 @@ _OPERATOR_BY_CAPITALS = {
 }
 _OPERAND_ENDS = frozenset({"WORD", "PHRASE", "RANGE", "FRAGMENT", "RPAR"})
 _OPERAND_STARTS = frozenset({"WORD", "PHRASE", "RANGE", "FRAGMENT", "LPAR", "FIELD", "NOT"})
-_SENTENCE_GAP, _PARAGRAPH_GAP = 25, 75  # words; the NEAR that hints propose for the same sentence or paragraph
 
 
 def canonical_tokens(tokens: Sequence[Token]) -> list[Token]:
-    """Returns the tokens of a query with foreign spellings of AND, OR and NOT replaced by these operators.
+    """Returns the tokens of a query with foreign spellings of AND, OR, NOT and NEAR replaced by these operators.
 
-    A word is an operator only where an operator can stand: AND and OR between two clauses, NOT before one.  Elsewhere,
-    as in the query ``or`` and after NEAR or a field, it stays a word.
+    A word is an operator only where an operator can stand: AND, OR and NEAR between two clauses, NOT before one.
+    Elsewhere, as in the query ``or`` and after NEAR or a field, it stays a word.  NOT and NEAR between two clauses
+    become one token, NOT_NEAR.
     """
+    tokens = _with_section_operators(tokens)
     canonical: list[Token] = []
     for index, token in enumerate(tokens):
+        if token.type == "NEAR" and _is_negation_between_clauses(canonical):
+            negation = canonical.pop()
+            canonical.append(Token.new_borrow_pos("NOT_NEAR", f"NOT {token}", negation))
+            continue
         operator = operator_of_word(token) if token.type == "WORD" else ""
         previous = canonical[-1].type if canonical else ""
         following = tokens[index + 1].type if index + 1 < len(tokens) else ""
-        can_follow = previous not in {"NEAR", "FIELD"} if operator == "NOT" else previous in _OPERAND_ENDS
-        is_operator = can_follow and following in _OPERAND_STARTS
+        can_follow = previous not in {"NEAR", "NOT_NEAR", "FIELD"} if operator == "NOT" else previous in _OPERAND_ENDS
+        is_before_operand = following in _OPERAND_STARTS or (
+            operator == "NOT" and following == "NEAR" and previous in _OPERAND_ENDS
+        )
+        is_operator = can_follow and is_before_operand
         canonical.append(Token.new_borrow_pos(operator, str(token), token) if operator and is_operator else token)
     return canonical
+
+
+def _is_negation_between_clauses(tokens: Sequence[Token]) -> bool:
+    """Returns True if the last token is NOT, written as a word, after a clause."""
+    return len(tokens) > 1 and tokens[-1].type == "NOT" and tokens[-1][0].isalpha() and tokens[-2].type in _OPERAND_ENDS
+
+
+def _with_section_operators(tokens: Sequence[Token]) -> list[Token]:
+    """Returns the tokens with ``w/s``, ``/s``, ``+s``, ``SAME`` and the like between two clauses replaced by NEAR.
+
+    In ``/s`` and ``+s`` the sign is a token by itself.
+    """
+    replaced: list[Token] = []
+    for index, token in enumerate(tokens):
+        following = tokens[index + 1].type if index + 1 < len(tokens) else ""
+        sign = replaced[-1] if replaced and replaced[-1].type == "STRAY" else None
+        has_sign = sign is not None and sign in {"/", "+"} and sign.end_pos == token.start_pos
+        operator = section_operator(f"{sign}{token}" if has_sign else token) if token.type == "WORD" else ""
+        before = replaced[-2:-1] if has_sign else replaced[-1:]
+        if not operator or following not in _OPERAND_STARTS or not before or before[0].type not in _OPERAND_ENDS:
+            replaced.append(token)
+            continue
+        first = replaced.pop() if has_sign else token
+        replaced.append(Token.new_borrow_pos("NEAR", operator, first))
+    return replaced
+
+
+_SECTION_OPERATOR_PATTERN = re.compile(r"(w|pre|o?near|n|\+)?/?(?:(s|sent|sentence)|(p|para?|paragraph|seg))")
+
+
+def section_operator(word: str) -> str:
+    """Returns NEAR/S, NEAR/P, ONEAR/S or ONEAR/P for a word that means the same in another query language, else ""."""
+    plain = unicodedata.normalize("NFKC", word)
+    if plain == "SAME":  # Factiva's
+        return "NEAR/P"
+    match = _SECTION_OPERATOR_PATTERN.fullmatch(plain.lower())
+    if match is None or not ("/" in plain or plain[0] == "+"):
+        return ""
+    order, sentence, _ = match.groups()
+    return f"{'ONEAR' if order in {'pre', 'onear', '+'} else 'NEAR'}/{'S' if sentence else 'P'}"
 
 
 def operator_of_word(word: str) -> str:
@@ -69,12 +117,10 @@ def is_reserved(word: str) -> bool:
     return bool(_RESERVED_START_PATTERN.match(word) or operator_of_word(word) or foreign_word_hint(word))
 
 
-_RESERVED_START_PATTERN = re.compile(r"(AND|OR|NOT)-|O?NEAR/\d+$")
+_RESERVED_START_PATTERN = re.compile(r"(AND|OR|NOT)-|O?NEAR/(\d+|[SP])$")
 
 # ---- words that are operators elsewhere
 
-_SENTENCE_WORDS = frozenset({"s", "sent", "sentence"})
-_PARAGRAPH_WORDS = frozenset({"p", "para", "par", "paragraph", "seg"})
 _FIELD_BY_FOREIGN_NAME = {
     **dict.fromkeys(("hd", "hl", "headline", "title", "heading", "intitle", "allintitle", "ti"), "title"),
     **dict.fromkeys(("body", "text", "intext", "tx", "td"), "text"),
@@ -93,7 +139,7 @@ _WORD_HINTS = {
     "XOR": "write (a OR b) AND NOT (a AND b)",
     "WITHIN": "write NEAR/10",
     "ADJ": "write ONEAR/0",
-    "SAME": f"write NEAR/{_PARAGRAPH_GAP}, which is about a paragraph",
+    "SAME": "write NEAR/P between two words",
 }
 
 
@@ -108,7 +154,8 @@ def foreign_word_hint(word: str, rest: str = "") -> str:
         _WORD_HINTS.get(plain, "")
         or _near_hint(plain, number[1] if number else "10")
         or _distance_hint(plain)
-        or _sentence_hint(plain)
+        or _section_hint(plain)
+        or _bare_distance_hint(plain)
         or _comparison_hint(plain)
         or _truncation_hint(plain)
         or _other_hint(plain)
@@ -163,18 +210,24 @@ def _distance_hint(word: str) -> str:
     return ""
 
 
-def _sentence_hint(word: str) -> str:
-    """Returns the hint for the operators of one sentence or paragraph: ``w/s``, ``/s``, ``pre/p``, and for ``/5``."""
-    match = re.fullmatch(r"(w|pre|near|n)?/([a-z]+|\d+)", word, re.IGNORECASE)
-    if match is None:
-        return ""
-    prefix, unit = match.groups()
-    operator = "ONEAR" if (prefix or "").lower() == "pre" else "NEAR"
-    if unit.lower() in _SENTENCE_WORDS:
-        return f"there is no operator for the same sentence; write {operator}/{_SENTENCE_GAP}"
-    if unit.lower() in _PARAGRAPH_WORDS:
-        return f"there is no operator for the same paragraph; write {operator}/{_PARAGRAPH_GAP}"
-    return f"write {operator}/{max(int(unit[:9]) - 1, 0)}" if unit.isdecimal() else ""
+def _section_hint(word: str) -> str:
+    """Returns the hint for ``w/s``, ``/p`` and the like where they are not between two words."""
+    operator = section_operator(word)
+    return f"write {operator} between two words" if operator else ""
+
+
+def _bare_distance_hint(word: str) -> str:
+    """Returns the hint for ``/5``."""
+    match = re.fullmatch(r"/(\d+)", word)
+    return f"write NEAR/{max(int(match[1][:9]) - 1, 0)}" if match else ""
+
+
+def negated_operator_hint(word: str, hint: str) -> str:
+    """Returns how to write NOT before an operator of another query language, whose own hint is ``hint``."""
+    if re.fullmatch(r"(?i)w/\d+", word):  # of LexisNexis, as Factiva has no NOT before it
+        return f"write a NOT NEAR/{max(int(word[2:11]) - 1, 0)} b"
+    operator = re.search(r"O?NEAR/\w+", hint)
+    return f"write a NOT {operator[0]} b" if operator else "write a AND NOT b"
 
 
 def _comparison_hint(word: str) -> str:
@@ -228,7 +281,7 @@ def foreign_call_hint(name: str, argument: str) -> str:
     return f"write {field}:{group}" if field else ""
 
 
-_EXISTS_HINT = "there is no such operator; for times and numbers write published_at:[* TO *]"
+_EXISTS_HINT = "write exists:author, or for stories without one, -exists:author"
 
 
 def foreign_field_hint(name: str) -> str:

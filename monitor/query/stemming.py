@@ -9,6 +9,7 @@ A story has one language, so each of its words has one stem.  A query has none, 
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 
 import opencc
@@ -51,6 +52,7 @@ def stem(word: str, language: str | None) -> str:
     script = script_of(word)
     if script == DIGITS:
         return _digits(word)
+    word = _at_full_width(word, script)
     languages = LANGUAGES_BY_SCRIPT.get(script, ())
     if not languages or language in LANGUAGES_WITHOUT_STEMS.get(script, ()):
         return ""
@@ -71,6 +73,7 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
     script = script_of(word)
     if script == DIGITS:
         return (_digits(word),)
+    word = _at_full_width(word, script)
     languages = LANGUAGES_BY_SCRIPT.get(script, ())
     if not languages:
         return ()
@@ -78,6 +81,9 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
         return (fixed,) if fixed else ()
     _prepare_dictionaries(languages)
     own = {language for language in languages if is_dictionary_form(word, language)}
+    if _is_name_in_s(word, own):
+        folded = fold_case_and_diacritics(word)
+        return (folded, UNLISTED_MARK + folded)
     stems = {fold_case_and_diacritics(word)}  # of a dictionary form that the query has without its diacritics
     for language in languages:
         stems |= _query_stems_in(word, language, own, is_first=language == languages[0])
@@ -86,14 +92,22 @@ def stems_of_query_word(word: str) -> tuple[str, ...]:
     return tuple(sorted(stems))
 
 
+def _is_name_in_s(word: str, own: set[str]) -> bool:
+    """Returns True for an English name in -s, which is no plural in any language: Texas, James, Waters.
+
+    ``own`` are the languages in which the word is a dictionary form.
+    """
+    return word.istitle() and word.endswith("s") and ("en" in own or word in _ENGLISH_SURNAMES)
+
+
 def _query_stems_in(word: str, language: str, own: set[str], *, is_first: bool) -> set[str]:
     """Returns the stems of a query's word in one language.
 
     ``own`` are the languages in which the word is a dictionary form; ``is_first`` is True in the first language of its
     script.
     """
-    if language == "en" and word.istitle() and (word.endswith("ing") or word in _ENGLISH_SURNAMES):
-        return set()  # a name: Manning, Waters
+    if language == "en" and word.istitle() and word.endswith("ing"):
+        return set()  # a name: Manning
     stems: set[str] = set()
     listed = listed_stem(word, language)
     if listed and (not own or language in own or is_first):
@@ -117,6 +131,11 @@ def _query_stems_in(word: str, language: str, own: set[str], *, is_first: bool) 
         # The dictionary has some cases of a surname under another word: Лавровым under лавровый.
         stems |= {_stem_of_inflected_word(word + ending, language) for ending in _RUSSIAN_SURNAME_ENDINGS}
     return stems
+
+
+def _at_full_width(word: str, script: str) -> str:
+    """Returns a word in Katakana with its half-width letters replaced: ｶﾞｽ becomes ガス."""
+    return unicodedata.normalize("NFKC", word) if script == "Katakana" else word
 
 
 # ---- words that keep themselves

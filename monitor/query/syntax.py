@@ -15,6 +15,7 @@ from monitor.query.spellings import is_reserved
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from monitor.query.sections import Section
     from monitor.query.time_ranges import Bound
 
 
@@ -62,8 +63,32 @@ class Phrase:
 class Near:
     """Two operands with at most ``gap`` words between them; with ``ordered``, left before right, else in any order.
 
+    If ``gap`` is a Section, one sentence or paragraph contains both.
+
     An operand is a Word, a Phrase, a Near, or an Or of these.  The operands' ``field`` is ""; the outermost Near has
     the field of the clause.
+    """
+
+    left: Node
+    right: Node
+    gap: int | Section
+    ordered: bool = False
+    field: str = ""
+    column: int = _COLUMN_FIELD
+
+    def __str__(self) -> str:
+        left = str(self.left) if not isinstance(self.left, Or) else f"({self.left})"
+        right = str(self.right) if not isinstance(self.right, Or | Near) else f"({self.right})"
+        text = f"{left} {'O' if self.ordered else ''}NEAR/{self.gap} {right}"
+        return f"{self.field}:({text})" if self.field else text
+
+
+@dataclass(frozen=True, slots=True)
+class NotNear:
+    """A place where ``left`` occurs, and ``right`` neither overlaps it nor occurs within ``gap`` words of it.
+
+    With ``ordered``, only places of ``right`` after it count.  An operand is a Word, a Phrase without slop, or an Or of
+    these, with the field "".
     """
 
     left: Node
@@ -74,9 +99,8 @@ class Near:
     column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
-        left = str(self.left) if not isinstance(self.left, Or) else f"({self.left})"
-        right = str(self.right) if not isinstance(self.right, Or | Near) else f"({self.right})"
-        text = f"{left} {'O' if self.ordered else ''}NEAR/{self.gap} {right}"
+        left, right = (f"({side})" if isinstance(side, Or) else str(side) for side in (self.left, self.right))
+        text = f"{left} NOT {'O' if self.ordered else ''}NEAR/{self.gap} {right}"
         return f"{self.field}:({text})" if self.field else text
 
 
@@ -131,6 +155,17 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Exists:
+    """Matches if a story has a value in the field, which is one of `monitor.query.fields.OPTIONAL_FIELDS`."""
+
+    field: str
+    column: int = _COLUMN_FIELD
+
+    def __str__(self) -> str:
+        return f"exists:{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """Matches the stories that ``node`` does not match."""
 
@@ -163,20 +198,20 @@ class Or:
         return " OR ".join(f"({node})" if isinstance(node, And) else str(node) for node in self.nodes)
 
 
-Node: TypeAlias = Word | Phrase | Near | AtLeast | Value | Range | Not | And | Or
-Leaf: TypeAlias = Word | Phrase | Near | AtLeast | Value | Range
+Node: TypeAlias = Word | Phrase | Near | NotNear | AtLeast | Value | Range | Exists | Not | And | Or
+Leaf: TypeAlias = Word | Phrase | Near | NotNear | AtLeast | Value | Range | Exists
 #: A clause that occurs at places of a text.
-WordClause: TypeAlias = Word | Phrase | Near | AtLeast
+WordClause: TypeAlias = Word | Phrase | Near | NotNear | AtLeast
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """Returns the direct child nodes, in query order; empty for Word, Phrase, Value and Range."""
+    """Returns the direct child nodes, in query order; empty for a node without any."""
     match node:
         case And(nodes) | Or(nodes):
             return nodes
         case Not(inner):
             return (inner,)
-        case Near(left, right):
+        case Near(left, right) | NotNear(left, right):
             return left, right
         case AtLeast(operand=operand):
             return (operand,)
@@ -191,7 +226,7 @@ def at_column(node: Node, column: int) -> Node:
             return replace(node, nodes=tuple(at_column(child, column) for child in nodes), column=column)
         case Not(inner):
             return replace(node, node=at_column(inner, column), column=column)
-        case Near(left, right):
+        case Near(left, right) | NotNear(left, right):
             return replace(node, left=at_column(left, column), right=at_column(right, column), column=column)
         case AtLeast(operand=operand):
             return replace(node, operand=at_column(operand, column), column=column)

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from monitor.errors import QueryError
-from monitor.query.fields import ANALYSED_FIELDS, RANGE_FIELDS, VALUE_FIELDS
+from monitor.query.fields import ANALYSED_FIELDS, OPTIONAL_FIELDS, RANGE_FIELDS, VALUE_FIELDS
 from monitor.query.packs import PACK_PREFIX
-from monitor.query.spellings import foreign_call_hint, foreign_field_hint, foreign_word_hint, may_be_call
+from monitor.query.spellings import (
+    foreign_call_hint,
+    foreign_field_hint,
+    foreign_word_hint,
+    may_be_call,
+    negated_operator_hint,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 MAX_CLAUSES = 1_000  # words, phrases and ranges in one query
 MAX_QUERY_NESTING = 12  # nested brackets or negations; Elasticsearch allows 30 nested clauses, and each level takes two
 
-_FIELD_NAMES = (*ANALYSED_FIELDS, "raw", *VALUE_FIELDS, *RANGE_FIELDS)
+_FIELD_NAMES = (*ANALYSED_FIELDS, "raw", *VALUE_FIELDS, *RANGE_FIELDS, "exists")
 _TILDE_NUMBER_PATTERN = re.compile(r"~\d+$")
 _CLOSING_QUOTE_BY_OPENING = dict(zip('"“”„‟«»″＂「『《‹‘‚‛`´', '"””“”»«″＂」』》›’‘’`´', strict=True))
 _DASHES = "-‐‑‒–—―−﹣－"
@@ -86,7 +92,7 @@ def _check_token(token: Token, text: str, previous: Token | None, following: Tok
                 f'"{previous}{token}" is not an operator', column=column_of(token) - 1, hint=f"write {token}word"
             )
         case "NEAR" if previous is not None and previous.type == "NOT":
-            raise _negated_near_error(previous, str(token))
+            raise _negated_near_error(previous, str(token), f"write a NOT {token} b")
         case "FIELD":
             _check_field(token)
         case "UNCLOSED":
@@ -107,9 +113,13 @@ def _check_word(token: Token, text: str, previous: Token | None, following: Toke
         argument = re.match(r"[^()（）]*", text[following.end_pos :])
         if hint := foreign_call_hint(token, argument[0] if argument else ""):
             raise QueryError(f'"{token}(...)" is not part of this language', column=column_of(token), hint=hint)
+    if set(token) == {"*"} and previous is not None and previous.type == "FIELD":
+        name = field_name(previous)
+        hint = f"write exists:{name}" if name in OPTIONAL_FIELDS else f"every story has {name}:"
+        raise QueryError("a wildcard needs letters before it", column=column_of(token), hint=hint)
     if hint := foreign_word_hint(token, text[token.end_pos :]):
         if previous is not None and previous.type == "NOT":
-            raise _negated_near_error(previous, str(token))
+            raise _negated_near_error(previous, str(token), negated_operator_hint(token, hint))
         raise QueryError(f'"{token}" is not an operator', column=column_of(token), hint=hint)
     is_comparison = re.fullmatch(r"[<>=]+", token) is not None
     if is_comparison and previous is not None and (hint := foreign_word_hint(f"{previous}{token}{following or ''}")):
@@ -128,12 +138,8 @@ def _is_mail_address(text: str) -> bool:
     return is_address and not domain.casefold().startswith(PACK_PREFIX)
 
 
-def _negated_near_error(negation: Token, operator: str) -> QueryError:
-    return QueryError(
-        f"{negation} {operator} is not an operator",
-        column=column_of(negation),
-        hint="write a AND NOT (a NEAR/5 b), which excludes a story with one such place",
-    )
+def _negated_near_error(negation: Token, operator: str, hint: str) -> QueryError:
+    return QueryError(f"{negation} {operator} is not an operator", column=column_of(negation), hint=hint)
 
 
 def unknown_fragment_error(token: Token, fragments: Fragments) -> QueryError:
@@ -246,13 +252,13 @@ def query_error_from_parser(error: UnexpectedInput, tokens: Iterable[Token]) -> 
     if token is None:
         return QueryError("this is not a query", column=(error.pos_in_stream or 0) + 1)
     previous = _token_before(token, tokens)
-    if previous is not None and previous.type in {"AND", "OR", "NOT", "NEAR", "FIELD"} and token.type != "NOT":
+    if previous is not None and previous.type in _HINT_BY_OPERATOR_TYPE and token.type != "NOT":
         return QueryError(
             f"{previous} needs something after it",
             column=column_of(previous),
             hint=_HINT_BY_OPERATOR_TYPE[previous.type],
         )
-    if token.type in {"AND", "OR", "NEAR"}:
+    if token.type in {"AND", "OR", "NEAR", "NOT_NEAR"}:
         return QueryError(
             f"{token} needs something before it", column=column_of(token), hint=_HINT_BY_OPERATOR_TYPE[token.type]
         )
@@ -271,6 +277,7 @@ _HINT_BY_OPERATOR_TYPE = {
     "AND": "it joins two clauses: a AND b",
     "OR": "it joins two clauses: a OR b",
     "NEAR": "it joins two words, phrases or groups of them: a NEAR/5 b",
+    "NOT_NEAR": "it joins two words, phrases or groups of them: a NOT NEAR/5 b",
     "NOT": "write the clause to exclude: NOT a",
     "FIELD": 'write its words directly after it: title:word, title:"two words", title:(a OR b)',
 }

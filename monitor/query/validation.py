@@ -9,8 +9,17 @@ from monitor.errors import QueryError
 from monitor.query import time_ranges
 from monitor.query.analysis import WildcardToken, token_matchers
 from monitor.query.country_codes import country_code
-from monitor.query.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, VALUE_FIELDS, WORDS_FIELDS
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.query.fields import (
+    FIELDS,
+    NUMBER_FIELDS,
+    OPTIONAL_FIELDS,
+    OPTIONAL_RANGE_FIELDS,
+    TEXT_FIELDS,
+    TIME_FIELDS,
+    VALUE_FIELDS,
+    WORDS_FIELDS,
+)
+from monitor.query.syntax import And, AtLeast, Exists, Near, Node, Not, NotNear, Or, Phrase, Range, Value, Word
 from monitor.query.time_ranges import Bound
 
 # Shown in the hints of error messages.
@@ -79,22 +88,22 @@ def apply_field(node: Node, name: str, column: int) -> Node:
             return replace(node, node=apply_field(inner, name, column))
         case AtLeast() if name == "raw":
             return replace(node, operand=apply_field(node.operand, name, column))
-        case Near() if name == "raw":
+        case Near() | NotNear() if name == "raw":
             left, right = apply_field(node.left, name, column), apply_field(node.right, name, column)
             return replace(node, left=left, right=right)
         case Word() | Phrase() if name == "raw":
             _refuse_raw_in_author_or_url(node.field, column)
             return validated_leaf(replace(node, raw=True, column=column))
-        case Value() | Range():
+        case Value() | Range() | Exists():
             raise QueryError(f"{node.field}: inside {name}:", column=node.column, hint="a clause has one field")
-        case Word() | Phrase() | Near() | AtLeast() if node.field:
+        case Word() | Phrase() | Near() | NotNear() | AtLeast() if node.field:
             raise QueryError(f"{node.field}: inside {name}:", column=node.column, hint="a clause has one field")
-        case Near() if name not in TEXT_FIELDS:
+        case Near() | NotNear() if name not in TEXT_FIELDS:
             raise QueryError(f"NEAR inside {name}:", column=node.column, hint=f'write {name}:"the words side by side"')
         case AtLeast() if name not in TEXT_FIELDS:
             message = f"atleast{node.count} inside {name}:"
             raise QueryError(message, column=node.column, hint="it counts in title or text")
-        case Near() | AtLeast():
+        case Near() | NotNear() | AtLeast():
             return replace(node, field=name)
         case Word() | Phrase():
             return _value_clause(node, name, column) if name in VALUE_FIELDS else _word_clause(node, name, column)
@@ -131,6 +140,20 @@ def _value_clause(leaf: Word | Phrase, name: str, column: int) -> Value:
             hint=f"write country:{code}",
         )
     return Value(name, leaf.text.strip(), column=column)
+
+
+def existence(node: Node, column: int) -> Node:
+    """Returns the clause for ``exists:`` before a node, which is the name of a field.  Raises QueryError."""
+    hint = f"write exists: before one of {', '.join((*OPTIONAL_FIELDS, *OPTIONAL_RANGE_FIELDS))}"
+    if not isinstance(node, Word) or node.field or node.raw or node.distance:
+        raise QueryError("exists: takes the name of a field", column=column, hint=hint)
+    name = node.text.lower()
+    if name in OPTIONAL_RANGE_FIELDS:
+        return Range(name, None, None, column=column)
+    if name in OPTIONAL_FIELDS:
+        return Exists(name, column=column)
+    message = f"every story has {name}:" if name in FIELDS else f'unknown field "{node.text}"'
+    raise QueryError(message, column=node.column, hint=hint)
 
 
 _BRACKETED_RANGE_PATTERN = re.compile(r"([\[{])\s*(.+?)\s+TO\s+(.+?)\s*([\]}])", re.DOTALL)

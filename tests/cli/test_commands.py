@@ -332,6 +332,52 @@ def test_alerts_test_accepts_a_query_not_in_the_file(command: Callable[..., Run]
     assert "Other alerts had caught 1 of them already: sberbank (1)." in run.out
 
 
+LABELLED = """\
+{"title": "Export ban on chips", "text": "", "expected": true}
+{"title": "Fish and chips", "text": "A ban on chips.", "expected": false}
+{"title": "Nvidia rises", "text": "Licences were refused.", "expected": true}
+{"title": "Weather", "text": "Rain.", "expected": false}
+"""
+
+
+def test_alerts_test_measures_recall_and_precision(home: Path, command: Callable[..., Run]) -> None:
+    (home / "labelled.jsonl").write_text(LABELLED)
+    run = command("alerts", "test", "--query", "ban NEAR/8 chip", "--against", "labelled.jsonl")
+    assert run.status == 0
+    words = " ".join(run.out.split())
+    assert "4 labelled stories: recall 50.0% (1 of 2 wanted are found), precision 50.0% (1 of 2 found" in words
+    missed, wrong = words.split("Wrongly found: 1 story")
+    assert "Nvidia rises" in missed
+    assert "there is no ban and no chip" in missed
+    assert "A *ban* on *chips*." in wrong
+
+
+def test_alerts_test_names_lines_without_a_label(home: Path, command: Callable[..., Run]) -> None:
+    (home / "labelled.jsonl").write_text('{"title": "a"}\n[]\n')
+    run = command("alerts", "test", "--query", "ban", "--against", "labelled.jsonl")
+    assert run.status == 1
+    assert 'labelled.jsonl:1: the story has no label: add "expected": true or false' in run.err
+    assert "labelled.jsonl:2: not a story" in run.err
+    assert "0 labelled stories: no story is wanted, none is found." in run.out
+
+
+def test_alerts_test_shows_what_only_one_of_two_queries_finds(command: Callable[..., Run]) -> None:
+    run = command("alerts", "test", "--query", "Sberbank", "--compare", "tea OR BRICS", "--since", "60d")
+    assert "both find 1 story" in run.out
+    own, other = run.out.split("Only the other finds 1 story.")
+    assert "Only the query finds 1 story." in own
+    assert "Title of old" in own
+    assert "Title of tea" in other
+    of_alert = command("alerts", "test", "--query", "BRICS", "--compare", "sberbank", "--since", "60d")
+    assert "Other: Sberbank" in of_alert.out
+
+
+def test_alerts_test_takes_one_kind_of_comparison(command: Callable[..., Run]) -> None:
+    run = command("alerts", "test", "--query", "a", "--compare", "b", "--against", "c")
+    assert run.status == 2
+    assert "not both" in run.err
+
+
 def test_alerts_show_has_hits_reasons_and_times_of_one_alert(command: Callable[..., Run]) -> None:
     run = command("alerts", "show", "SBERBANK")
     lines = [line.split(maxsplit=1) for line in run.out.splitlines()]

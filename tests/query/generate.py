@@ -11,6 +11,7 @@ from monitor.errors import QueryError
 from monitor.models import Story
 from monitor.query import folding, parse
 from monitor.query.analysis import token_matchers
+from monitor.query.fields import OPTIONAL_FIELDS, OPTIONAL_RANGE_FIELDS
 from monitor.query.syntax import Phrase
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, 250_999, tzinfo=UTC)
@@ -64,6 +65,17 @@ ENGLISH = [
     "C++",
     "10:30",
     "a",
+    "$NVDA",
+    "NVDA",
+    "#AI",
+    "@openai",
+    "Moody's",
+    "Moody",
+    "D’Souza",
+    ".NET",
+    "net",
+    "Nvi\u200bdia",
+    "Nvidia",
 ]
 EUROPEAN = [
     "l'IA",
@@ -133,6 +145,11 @@ OTHER = [
     "🚀",
     "★",
     "ภาษาไทย",
+    "ไทย",
+    "ประเทศไทย",
+    "ប្រទេស",
+    "ទេ",
+    'צה"ל',
     "می\u200cشود",
     "میشود",
 ]
@@ -200,7 +217,11 @@ def story(random: Random, story_id: str) -> Story:
 # ---- queries
 
 _SEARCHABLE = {
-    name: [word for word in script if not set(word) & set(":()/+") and word not in {"OR", "NOT", "🚀"}]
+    name: [
+        word
+        for word in script
+        if not set(word) & set(':()/+"') and not word.startswith("@") and word not in {"OR", "NOT", "not", "🚀"}
+    ]
     for name, script in (
         ("english", ENGLISH),
         ("european", EUROPEAN),
@@ -229,6 +250,10 @@ _WILD = {
     "east": ["テス*", "한국*", "人工*", "te*t", "인공?능"],
     "other": ["الذ*", "भार*", "αθη*", "می*", "ภาษา*"],
 }
+_SIGNED = [
+    *("C++", 'raw:"C++"', '"C++"', "#AI", "raw:#AI", "$nvda", "raw:$NVDA", '"@openai"', ".net", "raw:.NET"),
+    *("Moody's", "raw:Moody's", '"D\'Souza"'),
+]
 _FUZZY = {
     "english": ["sbrebank~1", "sanctoin~1", "exportt~2", "controlls~2", "unversity~2"],
     "european": ["elsyee~1", "strase~1", "instanbul~2"],
@@ -282,7 +307,11 @@ def _clause(random: Random, script: str, depth: int) -> str:
 
 
 def _leaf(random: Random, script: str) -> str:
-    match random.randrange(20):
+    match random.randrange(23):
+        case 20:
+            return f"{random.choice(('', '-'))}exists:{random.choice(_OPTIONAL)}"
+        case 21 | 22:
+            return _not_near(random, script)
         case 0 | 1 | 2 | 3 | 4 | 5:
             return _words(random, script)
         case 6 | 7 | 8 | 9:
@@ -310,6 +339,16 @@ def _leaf(random: Random, script: str) -> str:
             return f"{random.choice(('title', 'text', 'lead'))}:{scoped}"
 
 
+_OPTIONAL = (*OPTIONAL_FIELDS, *OPTIONAL_RANGE_FIELDS)
+
+
+def _not_near(random: Random, script: str) -> str:
+    operator = f"NOT {random.choice(('NEAR', 'ONEAR'))}/{random.choice((0, 1, 2, 5))}"
+    clause = f"{_operand(random, script)} {operator} {_operand(random, script)}"
+    field = random.choice(("", "", "title:", "text:", "lead:"))
+    return f"{field}({clause})"
+
+
 def _at_least(random: Random, script: list[str]) -> str:
     words = " OR ".join(_words(random, script) for _ in range(random.randint(1, 2)))
     field = random.choice(("", "", "title:", "text:", "lead:"))
@@ -323,6 +362,8 @@ def _distinct(words: list[str]) -> bool:
 
 def _words(random: Random, script: str) -> str:
     words = _SEARCHABLE[script]
+    if script == "english" and random.random() < 0.1:
+        return random.choice(_SIGNED)
     match random.randrange(10):
         case 0:
             return random.choice(_WILD[script])
@@ -345,7 +386,7 @@ def _operand(random: Random, script: str) -> str:
 
 
 def _operator(random: Random) -> str:
-    return f"{random.choice(('NEAR', 'ONEAR'))}/{random.choice((0, 0, 1, 2, 3, 5, 9))}"
+    return f"{random.choice(('NEAR', 'ONEAR'))}/{random.choice((0, 0, 1, 2, 3, 5, 9, 'S', 'S', 'P', 'P'))}"
 
 
 def _near(random: Random, script: str) -> str:

@@ -75,7 +75,7 @@ _any = st.text(
 @settings(max_examples=1000, deadline=None)
 @given(_any | texts)
 def test_the_fast_pattern_gives_the_boundaries_of_the_full_pattern(text: str) -> None:
-    replaced = text.translate(segmentation.LOOKALIKE_REPLACEMENTS)
+    replaced = text.translate(segmentation._LOOKALIKES_AND_BREAKS)
     signs = "\u0640\u0670\u200c" + "".join(map(chr, range(0x064B, 0x0660)))  # tatweel and Arabic vowel signs
     expected = [
         match.span()
@@ -83,7 +83,9 @@ def test_the_fast_pattern_gives_the_boundaries_of_the_full_pattern(text: str) ->
         if match[0].strip(signs) or not match[0].startswith("\u0640")  # tatweel without a letter is a dash
     ]
     assert segmentation.word_boundaries(text) == expected
-    assert segmentation.words_of(text) == [text[start:end] for start, end in segmentation.word_boundaries(text)]
+    words = segmentation.words_of(text)
+    assert words == [text[start:end] for start, end in expected]
+    assert segmentation.boundaries_of_words(text, words) == expected
 
 
 def test_the_offsets_of_each_token_give_its_text() -> None:

@@ -23,7 +23,7 @@ from monitor.query.fields import (
     FieldType,
 )
 from monitor.query.matcher import analysed_story, matches
-from monitor.query.rules import required_keys
+from monitor.query.rule_index import required_keys
 from monitor.query.syntax import Node, Phrase, Range, Value
 from monitor.store.elasticsearch import schema
 from monitor.store.elasticsearch.analysis import AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING, VALUE_MAPPING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,8 @@ from monitor.config.schema import Alert, Config, Outlet
 from monitor.query import lint as linting
 from monitor.query import parse
 from monitor.query.fragments import Fragments
-from monitor.query.lint import ConfiguredValues, implies, lint_config, lint_query
+from monitor.query.lint import implies, lint_config, lint_query
+from monitor.query.lint_notes import ConfiguredValues
 from monitor.query.matcher import analysed_story, matches
 from query.generate import NOW, corpora, many_queries
 
@@ -44,7 +46,10 @@ CONFIGURED = ConfiguredValues(
         ("chip or ban", 6, '"or" is read as the operator OR'),
         ("chip oder ban", 6, "write OR for the operator"),
         ("x title:export controls", 3, 'write title:(export controls) or title:"export controls"'),
-        ("C++", 1, 'read as "c"'),
+        ("100%", 1, 'read as "100"'),
+        ('author:"Jane @ Reuters"', 1, 'read as "jane reuters"'),
+        ("Trump's", 1, "write Trump for both"),
+        ("თბილისი", 1, "finds this form only"),
         ("outlet:BBC", 1, 'write outlet:"BBC News"'),
         ("topic:x", 1, "topics are ai"),
         ("language:english", 1, "two letters"),
@@ -138,3 +143,20 @@ def test_very_many_clauses_are_not_compared_in_pairs(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(linting, "implies", implies)
     lint_query(" ".join(f"word{n} -other{n}" for n in range(400)))
     assert compared == 0
+
+
+def test_a_language_that_no_outlet_has_is_noted() -> None:
+    configured = ConfiguredValues(languages=frozenset({"en", "ru"}), has_all_languages=True)
+    (note,) = lint_query("language:fr", configured=configured)
+    assert (note.message, note.suggestion) == ('no outlet has the language "fr"', "they have en, ru")
+    assert not lint_query("language:fr", configured=replace(configured, has_all_languages=False))
+    assert not lint_query("language:ru", configured=configured)
+
+
+def test_a_word_is_noted_if_the_language_of_all_outlets_has_no_inflection() -> None:
+    configured = ConfiguredValues(languages=frozenset({"ro"}), has_all_languages=True)
+    (note,) = lint_query("guvern", configured=configured)
+    assert note.message == "guvern finds this form only: ro has no inflection here"
+    assert not lint_query("guvern", configured=replace(configured, languages=frozenset({"en", "ro"})))
+    assert not lint_query("guvern*", configured=configured)
+    assert not lint_query("raw:guvern", configured=configured)

@@ -49,7 +49,7 @@ from query.generate import queries
         ("（a OR b）", Or((Word("a"), Word("b")))),
         ("a　b", And((Word("a"), Word("b")))),
         ("AT&T", Word("AT&T")),
-        ("GPT-4", Word("GPT-4")),
+        ("GPT-4", Or((Word("GPT-4"), Word("GPT4")))),
         (r"\AND", Word("AND")),
         (r"10\:30", Word("10:30")),
         ("and", Word("and")),

@@ -19,7 +19,7 @@ from monitor.query import parse
 from monitor.query.analysis import analysed_tokens
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.client import CompatibleTransport
-from monitor.store.elasticsearch.documents import fulltext_fields
+from monitor.store.elasticsearch.token_fields import token_fields
 from monitor.store.protocol import OutboxRecord
 from store import outbox_without_channels, previous_elasticsearch
 from store.field_clauses import assert_stored_stories_have_every_field
@@ -106,7 +106,7 @@ def assert_migrated(store: ElasticsearchStore) -> None:
     delay = delay_of_story(first.published_at, first.first_seen_at)
     stored = store.cluster.get_documents("stories", [FIRST])[FIRST].document
     assert stored.get("minutes_to_stored") == (delay / MINUTE if delay else None)
-    assert stored.items() >= fulltext_fields(first).items()
+    assert stored.items() >= token_fields(first).items()
     assert len(stored["stems"]["text"].split()) == len(analysed_tokens(first.text)) > 0
     assert [(hit.story, hit.version) for hit in store.hits("bank")] == [(FIRST, 2), (FIRST, 1)]
     assert [entry.attempts for entry in store.due_entries("Outlet", now=NOON, limit=10)] == [1]

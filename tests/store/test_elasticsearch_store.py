@@ -498,7 +498,7 @@ def test_a_story_that_several_commit_at_once_is_stored_once(settings: StoreSetti
 
 def test_nothing_is_lost_while_the_server_has_no_room(tmp_path: Path) -> None:
     try:
-        node = elasticsearch_node.single(tmp_path, **{"indexing_pressure.memory.coordinating.limit": "200kb"})
+        node = elasticsearch_node.single(tmp_path, **{"indexing_pressure.memory.coordinating.limit": "300kb"})
     except elasticsearch_node.Missing as reason:
         missing(str(reason))
     try:

@@ -1,9 +1,9 @@
 """Index settings and field mappings with which Elasticsearch analyzes text as `monitor.query.analysis` does.
 
 TEXT fields of the query language have the sub-fields ``.exact`` and ``.raw``.  Their stems depend on the language of a
-story, so the monitor computes them and indexes them in a field of their own, separated by spaces; a token has the same
-position in all three.  The fields themselves have stems of Elasticsearch's, for words that people type in Kibana.  The
-analyzers need no plugins.
+story, so the monitor computes them and indexes them in a field of their own, separated by spaces; in the same way it
+indexes signed forms and the boundaries of sentences.  A token has the same position in all of these fields.  The fields
+themselves have stems of Elasticsearch's, for words that people type in Kibana.  The analyzers need no plugins.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from monitor.query import folding
 from monitor.query.analysis import ELIDED_ARTICLES
-from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS
+from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, SOUTH_EAST_ASIAN_LETTER_RANGES
 
 
 def _mapping_char_filter(*tables: dict[int, Any]) -> dict[str, Any]:
@@ -34,6 +34,12 @@ def _custom_analyzer(char_filters: list[str], token_filters: list[str]) -> dict[
     return {"type": "custom", "char_filter": char_filters, "tokenizer": "standard", "filter": token_filters}
 
 
+FILLER = "_"  # the word of a token that has no stem, or no signed form; it keeps the positions of the others
+
+# Of Thai, Lao, Khmer and Burmese, whose letters are tokens; the standard tokenizer makes one of a run of them.
+_SPACES_BEFORE_LETTERS = {
+    code: f" {chr(code)}" for first, last in SOUTH_EAST_ASIAN_LETTER_RANGES for code in range(first, last + 1)
+}
 _RAW_TOKEN_FILTERS = ["monitor_possessive", "monitor_elision"]
 _EXACT_TOKEN_FILTERS = [*_RAW_TOKEN_FILTERS, "asciifolding", "lowercase"]
 _STEM_TOKEN_FILTERS = [*_EXACT_TOKEN_FILTERS, "monitor_russian", "monitor_english"]
@@ -41,7 +47,9 @@ _STEM_TOKEN_FILTERS = [*_EXACT_TOKEN_FILTERS, "monitor_russian", "monitor_englis
 #: Value of ``settings.analysis`` in an index template.
 ANALYSIS_SETTINGS: dict[str, Any] = {
     "char_filter": {
-        "monitor_signs": _mapping_char_filter(LOOKALIKE_REPLACEMENTS, folding.INVISIBLE_CHARACTERS),
+        "monitor_signs": _mapping_char_filter(
+            LOOKALIKE_REPLACEMENTS, folding.INVISIBLE_CHARACTERS, _SPACES_BEFORE_LETTERS
+        ),
         "monitor_letters": _mapping_char_filter(folding.FOLDING_BEYOND_ASCIIFOLDING),
         "monitor_address": _mapping_char_filter(folding.URL_PUNCTUATION_TO_SPACE),
     },
@@ -72,9 +80,8 @@ TEXT_MAPPING: dict[str, Any] = {
     },
 }
 
-#: Mapping of the stems of a TEXT field, one for each token of the field.
-STEMS_MAPPING: dict[str, Any] = {"type": "text", "analyzer": "whitespace"}
-NO_STEM = "_"  # the stem of a token that has none; keeps the positions, and is no word of a query
+#: Mapping of a field that has one word for each token of a TEXT field, such as its stem.
+TOKENS_MAPPING: dict[str, Any] = {"type": "text", "analyzer": "whitespace"}
 
 #: Mapping of the field ``authors``: complete names for aggregations; the words of the names under ``.words``.
 AUTHOR_MAPPING: dict[str, Any] = {

@@ -23,16 +23,24 @@ from monitor.models import (
     from_rfc3339,
     rfc3339,
 )
-from monitor.query.fields import TEXT_FIELDS
-from monitor.query.matcher import AnalysedStory
-from monitor.store.elasticsearch.analysis import NO_STEM
+from monitor.store.elasticsearch.token_fields import token_fields
 from monitor.store.protocol import OutboxRecord, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Fields of a story's document that `Story` does not have.
-INDEX_ONLY_FIELDS = ("date", "lead", "stems", "minutes_to_stored", "bands", "signature")
+INDEX_ONLY_FIELDS = (
+    "date",
+    "lead",
+    "stems",
+    "signed",
+    "signed_raw",
+    "sections",
+    "minutes_to_stored",
+    "bands",
+    "signature",
+)
 
 
 def document_id(*parts: object) -> str:
@@ -49,7 +57,7 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
     """Returns the document of a story, with what only the index needs: `INDEX_ONLY_FIELDS`."""
     document = model.to_json()
     document["date"] = rfc3339(model.published_at or model.first_seen_at)
-    document |= fulltext_fields(model)
+    document |= token_fields(model)
     document |= delay_fields("minutes_to_stored", document, reached_at=model.first_seen_at)
     if signature:
         from monitor.similarity import bands
@@ -57,16 +65,6 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
         document["signature"] = list(signature)
         document["bands"] = list(bands(signature))
     return document
-
-
-def fulltext_fields(story: Story) -> Json:
-    """Returns the lead of a story, and the stems of each TEXT field, separated by spaces."""
-    analysed, stems = AnalysedStory(story), {}
-    for name in TEXT_FIELDS:
-        (tokens,) = analysed.analysed_texts(name)
-        stems[name] = " ".join([tokens[position].stem or NO_STEM for position in range(len(tokens))])
-    (lead,) = analysed.analysed_texts("lead")
-    return {"lead": lead.text, "stems": stems}
 
 
 def delay_fields(name: str, document: Json, *, reached_at: datetime) -> Json:

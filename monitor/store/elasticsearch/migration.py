@@ -20,7 +20,8 @@ from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.client import nested_value, not_elasticsearch_error, translated_errors
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
-from monitor.store.elasticsearch.documents import delay_fields, document_id, fulltext_fields
+from monitor.store.elasticsearch.documents import delay_fields, document_id
+from monitor.store.elasticsearch.token_fields import token_fields
 
 if TYPE_CHECKING:
     from monitor.models import Json
@@ -49,9 +50,9 @@ def _transform_story_from_1(write: DocumentWrite) -> DocumentWrite:
     return replace(write, document={**write.document, **delay})
 
 
-def _transform_story_from_2(write: DocumentWrite) -> DocumentWrite:
-    """Adds the beginning of the text, and the stems of the story's words in its language."""
-    return replace(write, document={**write.document, **fulltext_fields(Story.from_json(write.document))})
+def _transform_story_from_3(write: DocumentWrite) -> DocumentWrite:
+    """Adds the beginning of the text, the stems and signed forms of the words, and the boundaries of sentences."""
+    return replace(write, document={**write.document, **token_fields(Story.from_json(write.document))})
 
 
 def _transform_outlet_from_1(write: DocumentWrite) -> DocumentWrite:
@@ -104,7 +105,7 @@ def _transform_setting_from_1(write: DocumentWrite) -> DocumentWrite:
 #: Transforms of a document from a mapping version to the next one, by kind and older version.  Documents need no change
 #: between two versions without an entry.
 TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
-    "stories": {1: _transform_story_from_1, 2: _transform_story_from_2},
+    "stories": {1: _transform_story_from_1, 3: _transform_story_from_3},
     "outlets": {1: _transform_outlet_from_1},
     "outbox": {1: _transform_outbox_from_1, 2: _transform_outbox_from_2},
     "urls": {1: _transform_url_from_1},

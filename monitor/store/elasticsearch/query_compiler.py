@@ -20,8 +20,25 @@ from monitor.query.analysis import (
     token_matchers,
 )
 from monitor.query.fields import NUMBER_FIELDS
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, WordClause
-from monitor.store.elasticsearch.index_fields import INDEX_FIELDS, ONE_FORM_FIELDS
+from monitor.query.sections import Section
+from monitor.query.syntax import (
+    And,
+    AtLeast,
+    Exists,
+    Near,
+    Node,
+    Not,
+    NotNear,
+    Or,
+    Phrase,
+    Range,
+    Value,
+    Word,
+    WordClause,
+)
+from monitor.store.elasticsearch import spans
+from monitor.store.elasticsearch.index_fields import INDEX_FIELDS, sub_field
+from monitor.store.elasticsearch.token_fields import Place, section_word
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,7 +62,10 @@ def compile(node: Node, now: datetime) -> Json:  # noqa: A001  same name in both
             return {"term": {f"{index_field}.value": {"value": folding.fold_case(text)}}}
         case Range():
             return _range(node, now)
-        case Word() | Phrase() | Near() | AtLeast():
+        case Exists(field):
+            (index_field,) = INDEX_FIELDS[field]
+            return {"exists": {"field": index_field}}
+        case Word() | Phrase() | Near() | NotNear() | AtLeast():
             queries = [_text_query(node, field) for field in INDEX_FIELDS[node.field]]
             return queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries, "tie_breaker": 0.3}}
         case _:
@@ -62,7 +82,7 @@ def _all_of(nodes: tuple[Node, ...], now: datetime) -> Json:
         match child:
             case Not(inner):
                 excluded.append(compile(inner, now))
-            case Value() | Range():
+            case Value() | Range() | Exists():
                 filtered.append(compile(child, now))
             case _:
                 must.append(compile(child, now))
@@ -94,25 +114,27 @@ def _text_query(node: WordClause, field: str) -> Json:
             for number in range(node.count)
         ]
         ordered = {"all_of": {"ordered": True, "intervals": copies}, **_boost(field)}
-        return {"intervals": {_sub_field(field, Form.EXACT): ordered}}
+        return {"intervals": {sub_field(field, Form.EXACT): ordered}}
+    if isinstance(node, NotNear):
+        return spans.not_near(node, field)
     if isinstance(node, Near):
-        return {"intervals": {_sub_field(field, Form.EXACT): {**_any_of(_alternatives(node, field)), **_boost(field)}}}
+        return {"intervals": {sub_field(field, Form.EXACT): {**_any_of(_alternatives(node, field)), **_boost(field)}}}
     matches = token_matchers(node)
     if len(matches) == 1:
         return _token_query(matches[0], field)
-    if any(isinstance(token_match, InflectedToken | WildcardToken) for token_match in matches):
-        return {"intervals": {_sub_field(field, Form.EXACT): {**_adjacent(matches, field), **_boost(field)}}}
-    form = Form.RAW if node.raw else Form.EXACT
+    literal = Form.RAW if node.raw else Form.EXACT
+    if any(not isinstance(token_match, EqualToken) or token_match.form is not literal for token_match in matches):
+        return {"intervals": {sub_field(field, Form.EXACT): {**_adjacent(matches, field), **_boost(field)}}}
     text = " ".join(token_match.value for token_match in matches)
     slop = node.slop if isinstance(node, Phrase) else 0
     phrase = {"query": text, "analyzer": "whitespace", **({"slop": slop} if slop else {}), **_boost(field)}
-    return {"match_phrase": {_sub_field(field, form): phrase}}
+    return {"match_phrase": {sub_field(field, literal): phrase}}
 
 
 def _token_query(token_match: TokenMatcher, field: str) -> Json:
     if isinstance(token_match, InflectedToken):
         return {"dis_max": {"queries": [_token_query(token, field) for token in token_match.alternatives]}}
-    name = _sub_field(field, token_match.form)
+    name = sub_field(field, token_match.form)
     match token_match:
         case EqualToken(_, value):
             return {"term": {name: {"value": value, **_boost(field)}}}
@@ -126,12 +148,6 @@ def _token_query(token_match: TokenMatcher, field: str) -> Json:
             return {"fuzzy": {name: {**fuzzy, **_boost(field)}}}
         case _:
             assert_never(token_match)
-
-
-def _sub_field(field: str, form: Form) -> str:
-    if field in ONE_FORM_FIELDS:
-        return f"{field}.words"
-    return f"stems.{field}" if form is Form.STEM else f"{field}.{form}"
 
 
 def _boost(field: str) -> Json:
@@ -165,21 +181,44 @@ def _alternatives(node: Node, field: str) -> list[Json]:
             raise ValueError(f"{node} cannot be an operand of NEAR")
 
 
-def _followed(first: Json, second: Json, gap: int, field: str) -> Json:
+def _followed(first: Json, second: Json, gap: int | Section, field: str) -> Json:
     """Returns a rule for the first interval followed by the second, with at most ``gap`` words between them.
+
+    If ``gap`` is a Section, one must contain both.
 
     Lucene treats two equal sources as one repeated source and then counts the words of a repeated phrase as gaps, so
     the second gets a filter that makes it differ.
     """
     if first == second and "all_of" in second:
         second = {"all_of": {**second["all_of"], "filter": _always_true_filter(field)}}
+    if isinstance(gap, Section):
+        within = {"filter": {"contained_by": _sections(gap, field)}}
+        return {"all_of": {"ordered": True, "intervals": [first, second], **within}}
     return {"all_of": {"ordered": True, "max_gaps": gap, "intervals": [first, second]}}
+
+
+def _sections(section: Section, field: str) -> Json:
+    """Returns a rule for the sentences or paragraphs of a field.
+
+    A rule for their boundaries would not do, because Lucene's ``not_containing`` takes an interval that overlaps for
+    one that is contained.
+    """
+
+    def at(place: Place) -> Json:
+        words = [
+            section_word(place, other) if section is Section.SENTENCE else section_word(other, place) for other in Place
+        ]
+        name = f"sections.{field}"
+        return _any_of([{"match": {"query": word, "analyzer": "keyword", "use_field": name}} for word in words])
+
+    from_first_to_last = {"all_of": {"ordered": True, "intervals": [at(Place.FIRST), at(Place.LAST)]}}
+    return _any_of([from_first_to_last, at(Place.ONLY)])
 
 
 def _always_true_filter(field: str, number: int = 0) -> Json:
     """Returns a filter that holds for every interval and differs by ``number``, see `_followed`."""
     absent_word = ABSENT_WORD * (number + 1)
-    absent = {"match": {"query": absent_word, "analyzer": "keyword", "use_field": _sub_field(field, Form.EXACT)}}
+    absent = {"match": {"query": absent_word, "analyzer": "keyword", "use_field": sub_field(field, Form.EXACT)}}
     return {"not_overlapping": absent}
 
 
@@ -197,7 +236,7 @@ def _any_of(rules: list[Json]) -> Json:
 def _interval(token_match: TokenMatcher, field: str) -> Json:
     if isinstance(token_match, InflectedToken):
         return _any_of([_interval(token, field) for token in token_match.alternatives])
-    name = _sub_field(field, token_match.form)
+    name = sub_field(field, token_match.form)
     match token_match:
         case EqualToken(_, value):
             return {"match": {"query": value, "analyzer": "keyword", "use_field": name}}

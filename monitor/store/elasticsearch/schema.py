@@ -12,8 +12,8 @@ from monitor.query.fields import TEXT_FIELDS
 from monitor.store.elasticsearch.analysis import (
     ANALYSIS_SETTINGS,
     AUTHOR_MAPPING,
-    STEMS_MAPPING,
     TEXT_MAPPING,
+    TOKENS_MAPPING,
     URL_MAPPING,
     VALUE_MAPPING,
 )
@@ -56,7 +56,10 @@ STORY_PROPERTIES: Final[Json] = {
     "extraction": {"properties": {"method": KEYWORD_MAPPING, "flags": KEYWORD_MAPPING}},
     # Fields for searching and sorting, which `Story` does not have:
     "lead": TEXT_MAPPING,  # the beginning of the text
-    "stems": {"properties": dict.fromkeys(TEXT_FIELDS, STEMS_MAPPING)},
+    "stems": {"properties": dict.fromkeys(TEXT_FIELDS, TOKENS_MAPPING)},
+    "signed": {"properties": dict.fromkeys(TEXT_FIELDS, TOKENS_MAPPING)},
+    "signed_raw": {"properties": dict.fromkeys(TEXT_FIELDS, TOKENS_MAPPING)},
+    "sections": {"properties": dict.fromkeys(TEXT_FIELDS, TOKENS_MAPPING)},
     "date": DATE_MAPPING,  # published_at, or first_seen_at if published_at is unknown; sorts search results
     "minutes_to_stored": MINUTES_MAPPING,  # from publication to first_seen_at, see `monitor.delays`
     # Of the signature; near-duplicate lookup finds stories that share a band.
@@ -150,7 +153,7 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
 ANALYZED_KINDS: Final = ("stories", "hits")  # kinds whose index templates need ANALYSIS_SETTINGS
 MAPPING_VERSIONS: Final[dict[str, int]] = {
     **dict.fromkeys(PROPERTIES_BY_KIND, 1),
-    "stories": 3,
+    "stories": 4,
     "hits": 2,
     "outlets": 2,
     "outbox": 3,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.occurrences import spans
-from monitor.query.syntax import AtLeast, Near, Not, Phrase, Word, children
+from monitor.query.syntax import AtLeast, Near, Not, NotNear, Phrase, Word, children
 from monitor.store.facet_counts import day_counts, most_frequent
 from monitor.store.protocol import FACET_FIELDS, Facets, SearchResult
 
@@ -132,7 +132,7 @@ def _relevance_score(query: Node, document: AnalysedStory) -> float:
     Clauses under NOT count 0.
     """
     match query:
-        case Word() | Phrase() | Near() | AtLeast():
+        case Word() | Phrase() | Near() | NotNear() | AtLeast():
             return sum(
                 len(spans(query, text)) / len(text) for text in document.analysed_texts(query.field) if len(text)
             )

@@ -19,6 +19,15 @@ COLUMNS_OF_WORDS: Final[dict[str, tuple[str, ...]]] = {
     **{column: (column,) for column in FULLTEXT_COLUMNS},
 }
 
+#: Conditions on `story` that hold if a story has a value in the field.
+EXISTENCE_CONDITIONS: Final = {
+    "author": "story.authors <> '[]'",
+    "language": "story.language IS NOT NULL",
+    "country": "story.country IS NOT NULL",
+    "topic": "story.topics <> '[]'",
+    "alert": "story.alerts <> '[]'",
+}
+
 #: Columns of `story` by TIME or NUMBER field.
 COLUMN_OF_RANGE: Final = {
     "published_at": "published_at",

@@ -1,7 +1,8 @@
 """Analyses stories and writes them to the full-text index.
 
 The index contains each word of a story once, as a term that tells its written (raw) form, its folded (exact) form and
-its stem.  The table `word` lists these terms, so that a search for a stem, a folded form, a wildcard or a misspelling
+its stem.  A word with signs has further terms at its position, and so has the first word of a sentence or paragraph.
+The table `word` lists the terms of words, so that a search for a stem, a folded form, a wildcard or a misspelling
 becomes a search for all matching terms.  This takes a third of the space of an index that contains all forms.
 """
 
@@ -11,12 +12,20 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query.analysis import WordForms
+from monitor.query.analysis import SIGNED_FORMS, WordForms
 from monitor.query.fields import VALUE_FIELDS
 from monitor.query.matcher import AnalysedStory
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
-from monitor.store.sqlite.tokens import EVERY_STORY_TERM, POSITION_SEPARATOR, value_term, word_term
+from monitor.store.sqlite.tokens import (
+    ALTERNATIVE_SEPARATOR,
+    EVERY_STORY_TERM,
+    POSITION_SEPARATOR,
+    SECTION_TERMS,
+    signed_term,
+    value_term,
+    word_term,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,6 +69,13 @@ def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
         forms = analysed[position]
         words.add(forms)
         terms.append(word_term(forms.exact, forms.raw, forms.stem))
+    for form in SIGNED_FORMS:
+        for signed, positions in analysed.positions(form).items():
+            for position in positions:
+                terms[position] += ALTERNATIVE_SEPARATOR + signed_term(form, signed)
+    for section, term in SECTION_TERMS.items():
+        for position in analysed.section_starts(section):
+            terms[position] += ALTERNATIVE_SEPARATOR + term
     return POSITION_SEPARATOR.join(terms)
 
 

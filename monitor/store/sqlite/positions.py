@@ -11,6 +11,7 @@ from monitor.query.analysis import FORM_ORDER, EqualToken
 from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.syntax import Value
 from monitor.store.sqlite.field_columns import COLUMNS_OF_WORDS, FULLTEXT_COLUMNS
+from monitor.store.sqlite.query_compiler import SectionStarts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import apsw
 
     from monitor.query.analysis import Form, TokenMatcher, Tokens
+    from monitor.query.sections import Section
     from monitor.query.syntax import Node
     from monitor.store.sqlite.query_compiler import AdjacentTokens, IndexPhrases
 
@@ -55,7 +57,10 @@ class _RowDocument:
         self._columns = tuple(_RowTokens() for _ in range(_FIELD_VALUES_COLUMN_NUMBER))
         self._values: list[Value] = []
         for number, phrase in enumerate(phrases, start=1):
-            if isinstance(phrase, Value):
+            if isinstance(phrase, SectionStarts):
+                for column in _COLUMN_NUMBERS_BY_FIELD[phrase.field]:
+                    self._columns[column].add_section_starts(phrase.section, row.phrase_column_offsets(number, column))
+            elif isinstance(phrase, Value):
                 if row.phrase_column_offsets(number, _FIELD_VALUES_COLUMN_NUMBER):
                     self._values.append(phrase)
             else:
@@ -75,6 +80,7 @@ class _RowTokens:
     def __init__(self) -> None:
         self.position_cache: dict[TokenMatcher, list[int]] = {}
         self._term_positions: dict[Form, dict[str, list[int]]] = {}
+        self._section_starts: dict[Section, list[int]] = {}
 
     def positions(self, form: Form) -> dict[str, list[int]]:
         return self._term_positions.get(form, {})
@@ -84,6 +90,12 @@ class _RowTokens:
 
     def sorted_tokens(self, form: Form) -> list[str]:  # noqa: ARG002  positions of patterns are in position_cache, so that the matcher needs no sorted words
         return []
+
+    def section_starts(self, section: Section) -> list[int]:
+        return self._section_starts.get(section, [])
+
+    def add_section_starts(self, section: Section, starts: Sequence[int]) -> None:
+        self._section_starts[section] = list(starts)
 
     def add_phrase(self, phrase: AdjacentTokens, starts: Sequence[int]) -> None:
         """Records the positions of all tokens of a phrase that begins at each position in ``starts``."""

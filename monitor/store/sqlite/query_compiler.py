@@ -16,11 +16,13 @@ from itertools import product
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 from monitor.query import time_ranges
-from monitor.query.analysis import Form, TokenMatcher, WildcardToken, token_matchers
+from monitor.query.analysis import SIGNED_FORMS, EqualToken, Form, TokenMatcher, WildcardToken, token_matchers
 from monitor.query.fields import NUMBER_FIELDS
-from monitor.query.syntax import And, AtLeast, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
+from monitor.query.sections import Section
+from monitor.query.syntax import And, AtLeast, Exists, Near, Node, Not, NotNear, Or, Phrase, Range, Value, Word, walk
 from monitor.store.microseconds import maybe_micros
-from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS
+from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS, EXISTENCE_CONDITIONS
+from monitor.store.sqlite.tokens import SECTION_TERMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,8 +62,16 @@ class AdjacentTokens:
     token_matchers: tuple[TokenMatcher, ...]
 
 
-#: The phrases of an FTS5 expression, in order: each one is a run of adjacent tokens or a value of a field.
-IndexPhrases: TypeAlias = "tuple[AdjacentTokens | Value, ...]"
+@dataclass(frozen=True, slots=True)
+class SectionStarts:
+    """A phrase of an FTS5 expression: the positions at which the sentences or paragraphs of a field begin."""
+
+    field: str
+    section: Section
+
+
+#: The phrases of an FTS5 expression, in order: runs of adjacent tokens, values of a field, and beginnings of sections.
+IndexPhrases: TypeAlias = "tuple[AdjacentTokens | Value | SectionStarts, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +196,12 @@ class _Compiler:
                 return _IndexClause(self._phrase(node), (node,), scored=False)
             case Word() | Phrase():
                 return self._leaf(node)
-            case Near():
-                return self._near(node)
+            case Near(gap=gap):
+                return self._near_in_section(node, gap) if isinstance(gap, Section) else self._near(node, gap)
+            case NotNear():
+                return self._not_near(node)
+            case Exists(field):
+                return _ColumnClause(EXISTENCE_CONDITIONS[field], ())
             case AtLeast():
                 clause = self.clause(_with_field(node.operand, node.field))
                 return clause if isinstance(clause, _MatchNone) else _verified_in(node.field, clause)
@@ -326,27 +340,47 @@ class _Compiler:
             return _MatchAll(Verification.TEXT)
         return replace(_all_of(clauses), verification=Verification.TEXT)
 
-    def _near(self, near: Near) -> _Clause:
+    def _near(self, near: Near, gap: int) -> _Clause:
         left, right = self._operand(near.left, near.field), self._operand(near.right, near.field)
         if left == [] or right == []:
             return _MatchNone()
         if left is not None and right is not None and len(left) * len(right) <= MAX_ALTERNATIVES:
-            return _any_of([self._pair(near, *pair) for pair in product(left, right)])
-        clause = self._and([self.clause(_with_field(operand, near.field)) for operand in (near.left, near.right)])
-        if isinstance(clause, _MatchNone):
-            return clause
-        return _verified_in(near.field, clause)
+            return _any_of([self._pair(near, gap, *pair) for pair in product(left, right)])
+        clause = self._both_operands(near)
+        return clause if isinstance(clause, _MatchNone) else _verified_in(near.field, clause)
 
-    def _pair(self, near: Near, left: AdjacentTokens, right: AdjacentTokens) -> _IndexClause:
+    def _both_operands(self, near: Near) -> _Clause:
+        return self._and([self.clause(_with_field(operand, near.field)) for operand in (near.left, near.right)])
+
+    def _near_in_section(self, near: Near, section: Section) -> _Clause:
+        """Returns a clause for stories with both operands, and the positions at which sections begin."""
+        clause = self._both_operands(near)
+        if isinstance(clause, _IndexClause):
+            clause = replace(clause, phrases=(*clause.phrases, SectionStarts(near.field, section)))
+        return clause if isinstance(clause, _MatchNone) else _verified_in(near.field, clause)
+
+    def _not_near(self, node: NotNear) -> _Clause:
+        """Returns a clause for stories with the left operand, and the positions of both operands."""
+        left, right = (self.clause(_with_field(operand, node.field)) for operand in (node.left, node.right))
+        if isinstance(left, _MatchNone) or isinstance(right, _MatchNone):
+            return left
+        if not isinstance(left, _IndexClause) or not isinstance(right, _IndexClause):
+            return replace(left, verification=Verification.TEXT)
+        verification = max(left.verification, right.verification)
+        clause = replace(left, phrases=left.phrases + right.phrases, verification=verification)
+        return _verified_in(node.field, clause)
+
+    def _pair(self, near: Near, gap: int, left: AdjacentTokens, right: AdjacentTokens) -> _IndexClause:
         """Returns FTS5's own NEAR, which has no order and lets two phrases share tokens that they have in common."""
         left_terms, right_terms = (
             {term for token_match in phrase.token_matchers for term in self._terms(token_match) or ()}
             for phrase in (left, right)
         )
-        exact = not near.ordered and left_terms.isdisjoint(right_terms) and near.field != "author"
+        may_overlap = not left_terms.isdisjoint(right_terms) or _has_signs(left) or _has_signs(right)
+        exact = not near.ordered and not may_overlap and near.field != "author"
         strings = f"{self._string(left.token_matchers)} {self._string(right.token_matchers)}"
         return _IndexClause(
-            f"{_index_columns(near.field)} : NEAR({strings}, {near.gap})",
+            f"{_index_columns(near.field)} : NEAR({strings}, {gap})",
             (left, right),
             verification=Verification.NONE if exact else _positional_verification(near.field),
         )
@@ -383,8 +417,10 @@ class _Compiler:
             return False
         return self.vocabulary.terms(token_match, limit=MAX_PREFIX_WORDS) is not None
 
-    def _phrase(self, phrase: AdjacentTokens | Value) -> str:
+    def _phrase(self, phrase: AdjacentTokens | Value | SectionStarts) -> str:
         """Returns the FTS5 expression for one phrase."""
+        if isinstance(phrase, SectionStarts):
+            return f"{_index_columns(phrase.field)} : {self.vocabulary.quoted([[SECTION_TERMS[phrase.section]]])}"
         if isinstance(phrase, Value):
             return f"field_values : {self.vocabulary.quoted([[self.vocabulary.value_term(phrase.field, phrase.text)]])}"
         return f"{_index_columns(phrase.field)} : {self._string(phrase.token_matchers)}"
@@ -395,6 +431,14 @@ class _Compiler:
             assert isinstance(token_match, WildcardToken)
             return f"{self.vocabulary.quoted([[token_match.prefix]])} *"
         return self.vocabulary.quoted([self._terms(token_match) or () for token_match in sequence])
+
+
+def _has_signs(phrase: AdjacentTokens) -> bool:
+    """Returns True if a term of the phrase is a further term of a word, at the position of the word's own term."""
+    return any(
+        isinstance(token_match, EqualToken) and token_match.form in SIGNED_FORMS
+        for token_match in phrase.token_matchers
+    )
 
 
 def _all_of(clauses: Sequence[_IndexClause]) -> _IndexClause:
@@ -472,7 +516,7 @@ def _index_columns(field: str) -> str:
 def _with_field(node: Node, field: str) -> Node:
     """Returns the operand of a NEAR with the NEAR's field set, so that it can be searched as a separate clause."""
     match node:
-        case Word() | Phrase() | Near():
+        case Word() | Phrase() | Near() | NotNear():
             return replace(node, field=field)
         case Or(nodes):
             return Or(tuple(_with_field(child, field) for child in nodes))

@@ -1,6 +1,6 @@
 """The tokenizer of the full-text index, which splits analysed text into index terms.
 
-The analysed text of a query may have several alternative terms at one position.
+There may be several terms at one position: alternatives in a query; signs and the beginning of a sentence in a story.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.query.folding import fold_case
+from monitor.query.sections import Section
 
 if TYPE_CHECKING:
     import apsw
+
+    from monitor.query.analysis import Form
 
 # The separators are control characters, which no word contains.
 FORM_SEPARATOR = "\x1d"  # between a word's folded (exact) form, its written (raw) form and its stem
@@ -32,6 +35,15 @@ def word_term(exact: str, raw: str, stem: str) -> str:
 def value_term(field: str, value: str) -> str:
     """Returns the index term of a field's complete value, which does not depend on upper and lower case."""
     return f"{field}{FORM_SEPARATOR}{fold_case(value).translate(_CONTROL_CHARACTERS_TO_SPACE)}"
+
+
+#: The second index term of the first word of a section.
+SECTION_TERMS = {section: f"{FORM_SEPARATOR}{FORM_SEPARATOR}{section}" for section in Section}
+
+
+def signed_term(form: Form, value: str) -> str:
+    """Returns the further index term of a word with signs, in one of the SIGNED_FORMS."""
+    return f"{FORM_SEPARATOR}{FORM_SEPARATOR}{form}{FORM_SEPARATOR}{value}"
 
 
 #: An index term that every story has.

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.query import folding
-from monitor.query.analysis import EqualToken, Form, FuzzyToken, InflectedToken, TokenMatcher, WildcardToken
+from monitor.query.analysis import (
+    SIGNED_FORMS,
+    EqualToken,
+    Form,
+    FuzzyToken,
+    InflectedToken,
+    TokenMatcher,
+    WildcardToken,
+)
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.tokens import ALTERNATIVE_SEPARATOR, POSITION_SEPARATOR, value_term, word_term
+from monitor.store.sqlite.tokens import ALTERNATIVE_SEPARATOR, POSITION_SEPARATOR, signed_term, value_term, word_term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +50,8 @@ class Vocabulary:
         match token_match:
             case EqualToken(Form.RAW, value):
                 return self._terms_of_raw_form(value)
+            case EqualToken(form, value) if form in SIGNED_FORMS:
+                return [signed_term(form, value)]
             case EqualToken(Form.STEM, value):
                 return self._select_terms(sql.SELECT_INFLECTED_WORDS, ("", rows.json_text([value])))
             case EqualToken(_, value):

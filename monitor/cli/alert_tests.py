@@ -1,0 +1,259 @@
+"""``alerts test``: what a query finds in the store, in labelled stories, and that another query does not find."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import KEEP_MATCHING_HINT, CommandContext, TimeType, with_context
+from monitor.models import now
+from monitor.plural import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.models import Story
+    from monitor.query import Node
+    from monitor.query.evaluation import Evaluation
+    from monitor.store import Store
+
+
+@click.command("test")
+@click.argument("name", required=False)
+@click.option("--query", help="A query that is not in the file yet.")
+@click.option("--since", type=TimeType(), default="30d", show_default=True, help="How far back: 30d, 2026-11-01 ...")
+@click.option("--samples", type=click.IntRange(0, 1000), default=5, show_default=True, help="Stories to show.")
+@click.option("--against", metavar="FILE", help="Stories (JSON lines) with expected: true or false, not the store.")
+@click.option("--compare", metavar="QUERY", help="A query or alert: show what only one of the two finds.")
+@with_context
+def test_command(
+    context: CommandContext,
+    *,
+    name: str | None,
+    query: str | None,
+    since: datetime,
+    samples: int,
+    against: str | None,
+    compare: str | None,
+) -> int:
+    """Show which stories an alert would have caught, day by day, with samples in context.  Sends nothing.
+
+    NAME is an alert of the configuration; --query tries one that is not in the configuration yet.  --against measures
+    recall and precision on stories that you have labelled, and shows those that are missed or wrongly found.  Exit
+    status 1 if a line of that file is no labelled story.
+
+    \b
+    Examples:
+      media-monitor alerts test sberbank
+      media-monitor alerts test sberbank --since 2026-11-01 --samples 20
+      media-monitor alerts test --query 'Rosatom NEAR/10 reactor' --since 7d
+      media-monitor alerts test sberbank --against labelled.jsonl
+      media-monitor alerts test sberbank --compare 'Sber* NEAR/20 raw:AI'
+    """
+    if (name is None) == (query is None):
+        raise click.UsageError("give the NAME of an alert, or a --query")
+    if against is not None and compare is not None:
+        raise click.UsageError("give --against or --compare, not both")
+    alert = context.find_alert(name) if name is not None else None
+    text = alert.rule_query if alert else query or ""
+    node = _parsed(context, text)
+    context.warn_about_query(alert.query if alert else text, kind="alert")
+    if against is not None:
+        return _test_against(context, text, node, against, samples=samples)
+    with context.open_existing_store() as store:
+        if compare is not None:
+            _compare(context, store, (text, compare), node, since=since, samples=samples)
+        else:
+            matched = _matched_stories(store, node, alert.name if alert else None, since=since, samples=samples)
+            _print_matched_stories(context, text, node, matched, since=since, samples=samples)
+            _print_clauses(context, store, node, since=since)
+    return 0
+
+
+def _parsed(context: CommandContext, text: str) -> Node:
+    from monitor.query import parse
+
+    return parse(text, positive=True, fragments=context.config.fragments)
+
+
+# ---- in the store
+
+
+@dataclass
+class _MatchedStories:
+    """The stories in the store that match: their number, by day, by other alert, and the newest of them."""
+
+    total: int = 0
+    already_caught: int = 0  # by another alert
+    daily_counts: Counter[str] = field(default_factory=Counter)
+    other_alert_counts: Counter[str] = field(default_factory=Counter)
+    clusters: set[str] = field(default_factory=set)
+    newest: list[Story] = field(default_factory=list)
+
+
+def _matched_stories(
+    store: Store, node: Node, alert_name: str | None, *, since: datetime, samples: int
+) -> _MatchedStories:
+    matched = _MatchedStories()
+    for story in store.scan(node, now=now(), since=since):
+        matched.total += 1
+        time = story.published_at or story.first_seen_at
+        matched.daily_counts[f"{time:%Y-%m-%d}"] += 1
+        matched.clusters.add(story.cluster or story.id)
+        other_alerts = [alert for alert in story.alerts if alert != alert_name]
+        matched.other_alert_counts.update(other_alerts)
+        matched.already_caught += bool(other_alerts)
+        matched.newest.append(story)
+        if len(matched.newest) > 4 * samples + 100:
+            matched.newest = _newest_stories(matched.newest, samples)
+    return matched
+
+
+def _print_matched_stories(
+    context: CommandContext, text: str, node: Node, matched: _MatchedStories, *, since: datetime, samples: int
+) -> None:
+    current_time, out = now(), context.out
+    _print_daily_counts(context, text, since=since, current_time=current_time, daily_counts=matched.daily_counts)
+    if not matched.total:
+        return
+    daily_average = matched.total / max((current_time - since).total_seconds() / 86400, 1)
+    stories, events = plural(matched.total, "story", "stories"), plural(len(matched.clusters), "event")
+    out.print(f"{stories} of {events}, {daily_average:.1f} a day.")
+    if matched.other_alert_counts:
+        most_common = ", ".join(f"{name} ({count})" for name, count in matched.other_alert_counts.most_common(5))
+        message = f"Other alerts had caught {matched.already_caught:,} of them already: {most_common}."
+        out.print(message, markup=False)
+    _print_samples(context, node, _newest_stories(matched.newest, samples))
+
+
+def _print_clauses(context: CommandContext, store: Store, node: Node, *, since: datetime) -> None:
+    from rich.text import Text
+
+    from monitor.cli.formatting import printable_text
+    from monitor.cli.stored_words import clause_lines
+
+    lines = clause_lines(store, node, since=since)
+    if lines:
+        context.out.print()
+    for line in lines:
+        context.out.print(Text(printable_text(line, strip=False)))
+
+
+def _print_samples(context: CommandContext, node: Node, stories: Sequence[Story]) -> None:
+    from monitor.cli.formatting import marked_snippet, story_headline
+    from monitor.query.snippets import snippets
+
+    for story in stories:
+        context.out.print()
+        context.out.print(story_headline(story))
+        for snippet in (snippet for snippet in snippets(node, story) if snippet.field != "title"):
+            context.out.print(marked_snippet(snippet, asterisks=not context.out.is_terminal))
+
+
+def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
+    return sorted(stories, key=lambda story: story.published_at or story.first_seen_at, reverse=True)[:limit]
+
+
+def _print_daily_counts(
+    context: CommandContext, text: str, *, since: datetime, current_time: datetime, daily_counts: Counter[str]
+) -> None:
+    from monitor.cli.formatting import bar_chart, plain_line
+
+    context.out.print(plain_line(text, prefix="Query: "))
+    if not daily_counts:
+        context.out.print(f"It would have caught nothing since {since:%Y-%m-%d}.")
+        if context.config.keep == "matching":
+            context.err.print(KEEP_MATCHING_HINT)
+        return
+    day_count = max((current_time.date() - since.date()).days, 0)
+    first_hit_date = min(datetime.strptime(day, "%Y-%m-%d").date() for day in daily_counts)  # noqa: DTZ007  a UTC date
+    start_date = max(since.date(), first_hit_date - timedelta(days=1)) if day_count > 60 else since.date()
+    dates = [(start_date + timedelta(days=n)).isoformat() for n in range((current_time.date() - start_date).days + 1)]
+    for line in bar_chart([(day, daily_counts[day]) for day in dates]):
+        context.out.print(line, markup=False)
+
+
+# ---- against labelled stories
+
+
+def _test_against(context: CommandContext, text: str, node: Node, path: str, *, samples: int) -> int:
+    from monitor.cli.formatting import plain_line
+    from monitor.cli.match import open_story_lines, read_labelled_stories
+    from monitor.query.evaluation import Evaluation
+
+    evaluation, status = Evaluation(node, now()), 0
+    with open_story_lines(path) as lines:
+        for number, labelled_or_error in read_labelled_stories(lines):
+            if isinstance(labelled_or_error, str):
+                context.err.print(f"{path}:{number}: {labelled_or_error}", markup=False)
+                status = 1
+            else:
+                evaluation.add(*labelled_or_error)
+    context.out.print(plain_line(text, prefix="Query: "))
+    context.out.print(_evaluation_summary(evaluation), markup=False)
+    for title, stories in (("Missed", evaluation.missed), ("Wrongly found", evaluation.wrongly_found)):
+        if stories:
+            context.out.print(f"\n{title}: {plural(len(stories), 'story', 'stories')}", style="bold")
+            _print_explained(context, node, stories[:samples])
+    return status
+
+
+def _evaluation_summary(evaluation: Evaluation) -> str:
+    wanted, found = evaluation.wanted, evaluation.found
+    recall, precision = "no story is wanted", "none is found"
+    if wanted:
+        recall = f"recall {evaluation.recall:.1%} ({evaluation.right:,} of {wanted:,} wanted are found)"
+    if found:
+        precision = f"precision {evaluation.precision:.1%} ({evaluation.right:,} of {found:,} found are wanted)"
+    return f"{plural(evaluation.total, 'labelled story', 'labelled stories')}: {recall}, {precision}."
+
+
+def _print_explained(context: CommandContext, node: Node, stories: Sequence[Story]) -> None:
+    from monitor.cli.explain import explanation_tree
+    from monitor.cli.formatting import plain_line
+    from monitor.query.explain import explain
+
+    for story in stories:
+        context.out.print()
+        context.out.print(plain_line(story.title or story.text[:80] or story.id), style="bold")
+        tree = explanation_tree(explain(node, story, now=now()), asterisks=not context.out.is_terminal)
+        context.out.print(tree)
+
+
+# ---- compared with another query
+
+
+def _compare(
+    context: CommandContext, store: Store, texts: tuple[str, str], node: Node, *, since: datetime, samples: int
+) -> None:
+    """Prints how many stories both queries find, and those that only one of them finds."""
+    from monitor.cli.formatting import plain_line
+    from monitor.query.matcher import analysed_story, story_predicate
+    from monitor.query.syntax import Or
+
+    own, other = texts
+    other = next((alert.rule_query for alert in context.config.alerts if alert.name == other), other)
+    other_node, current_time = _parsed(context, other), now()
+    predicates = story_predicate(node), story_predicate(other_node)
+    counts: Counter[tuple[bool, bool]] = Counter()
+    only: dict[tuple[bool, bool], list[Story]] = {(True, False): [], (False, True): []}
+    for story in store.scan(Or((node, other_node)), now=current_time, since=since):
+        document = analysed_story(story)
+        found_by = predicates[0](document, current_time), predicates[1](document, current_time)
+        counts[found_by] += 1
+        if found_by in only:
+            only[found_by] = _newest_stories([*only[found_by], story], samples)
+    context.out.print(plain_line(own, prefix="Query: "))
+    context.out.print(plain_line(other, prefix="Other: "))
+    both, first, second = counts[True, True], counts[True, False], counts[False, True]
+    context.out.print(f"Since {since:%Y-%m-%d} both find {plural(both, 'story', 'stories')}.")
+    for title, count, found_by, shown in (
+        ("Only the query finds", first, (True, False), node),
+        ("Only the other finds", second, (False, True), other_node),
+    ):
+        context.out.print(f"\n{title} {plural(count, 'story', 'stories')}.", style="bold")
+        _print_samples(context, shown, only[found_by])
