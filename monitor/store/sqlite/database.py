@@ -104,7 +104,8 @@ class Database:
             connection = self._open_connection(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
                 self._check_application_and_version(connection, require_current=False)
-                connection.pragma("auto_vacuum", "incremental")  # no effect on a file that has tables
+                if not connection.pragma("user_version"):  # no effect on a file with tables but a wait for its lock
+                    connection.pragma("auto_vacuum", "incremental")
                 mode = connection.pragma("journal_mode", "wal")
                 if mode != "wal":
                     raise StoreRefused(
