@@ -111,8 +111,8 @@ def is_rights_statement(text: str) -> bool:
     """Returns True if the text states the copyright of the site, as the last line of a page does."""
     return (
         len(text) < 500
+        and (len(text) < 120 or bool(_COPYRIGHT_SIGN_PATTERN.search(text)))
         and bool(_RIGHTS_STATEMENT_PATTERN.search(text))
-        and (bool(_COPYRIGHT_SIGN_PATTERN.search(text)) or len(text) < 120)
     )
 
 

@@ -52,7 +52,7 @@ _LONG_TAG_PATTERN = re.compile(r"<[A-Za-z][^>]{10000,}>?")
 _MIN_CHARACTERS_WITHOUT_RETRY = 600  # of running text; if less remains without boilerplate, another choice is tried
 ONE_DAY = timedelta(days=1)
 # Gives all elements one class.  By default, lxml.html calls a Python function at each access to choose a class.
-_ELEMENT_CLASS_LOOKUP = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
+_ELEMENT_CLASS_LOOKUP = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement)
 
 # Both libraries log errors for each bad page, which the result states too.
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
@@ -131,15 +131,15 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
 
 
 def _parse_html(text: str) -> HtmlElement | None:
-    """Returns the root element of a page's markup; None if there is none, as in a page of comments only."""
+    """Returns the root element of a page's markup, without its comments; None if nothing else is in it."""
     text = _LONG_TAG_PATTERN.sub(lambda tag: " " if tag[0].count("=") > MAX_ATTRIBUTES_PER_ELEMENT else tag[0], text)
-    parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False)
     parser.set_element_class_lookup(_ELEMENT_CLASS_LOOKUP)
     try:
         root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, ValueError):  # the markup holds only white space or comments
         return None
-    return root if isinstance(root.tag, str) else None
+    return root
 
 
 def _remove_element(element: HtmlElement) -> None:
