@@ -185,15 +185,15 @@ def comparison_key(text: str) -> str:
 def parse_layout(root: HtmlElement, max_blocks: int = MAX_BLOCKS) -> Layout:
     """Returns the page's blocks and block elements; stops after ``max_blocks`` blocks."""
     builder = _LayoutBuilder(max_blocks)
-    layout, text, open_element, close_element = builder.layout, builder.text, builder.open_element, builder.close_element
+    layout, text = builder.layout, builder.text
+    open_element, close_element = builder.open_element, builder.close_element  # looked up once, as speed matters here
     depth = max_depth = element_count = 0
     walker = etree.iterwalk(root, events=("start", "end"))
     for event, element in walker:
         if event == "start":
             element_count += 1
             depth += 1
-            if depth > max_depth:
-                max_depth = depth
+            max_depth = max(max_depth, depth)
             if not open_element(element):
                 if layout.is_truncated:
                     break

@@ -262,11 +262,11 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
     nodes = layout.nodes
     for node in nodes:
         node.own_regions = node.markup_regions
-    node_weights = _node_weights(layout, weights)
+    weights_by_node = node_weights(layout, weights)
     total = sum(weights)
     title_nodes = {n for b in layout.blocks if b.tag == "h1" for n in layout.ancestors_or_self(b.node_index)}
     weight_by_name: dict[tuple[str, int], float] = {}
-    for node, weight in zip(nodes, node_weights, strict=True):
+    for node, weight in zip(nodes, weights_by_node, strict=True):
         if node.own_regions & FOREIGN_REGIONS:
             weight_by_name[node.class_and_id, node.own_regions] = (
                 weight_by_name.get((node.class_and_id, node.own_regions), 0.0) + weight
@@ -309,17 +309,17 @@ def _propagate_regions(layout: Layout, misnamed: int) -> None:
             block.region = nodes[block.node_index].region | (block.inline_regions & ~misnamed)
 
 
-def _node_weights(layout: Layout, weights: Sequence[float]) -> list[float]:
+def node_weights(layout: Layout, weights: Sequence[float]) -> list[float]:
     """Returns for each node of the layout the total weight of the blocks inside it."""
-    node_weights = [0.0] * len(layout.nodes)
+    weights_by_node = [0.0] * len(layout.nodes)
     for block, weight in zip(layout.blocks, weights, strict=True):
         if weight and block.node_index >= 0:
-            node_weights[block.node_index] += weight
-    for index in range(len(node_weights) - 1, -1, -1):  # bottom up: each child has a higher index than its parent
+            weights_by_node[block.node_index] += weight
+    for index in range(len(weights_by_node) - 1, -1, -1):  # bottom up: each child has a higher index than its parent
         parent = layout.nodes[index].parent_index
         if parent >= 0:
-            node_weights[parent] += node_weights[index]
-    return node_weights
+            weights_by_node[parent] += weights_by_node[index]
+    return weights_by_node
 
 
 def _story_container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
@@ -328,18 +328,18 @@ def _story_container(layout: Layout, core: Sequence[float], *, certain: bool) ->
     ``core`` holds the weight of each block that is probably the story, else 0.  With ``certain``, the weights are
     trusted more, and the element must hold a larger share of them.
     """
-    node_weights = _node_weights(layout, core)
+    weights_by_node = node_weights(layout, core)
     children: dict[int, list[int]] = {}
     for index, node in enumerate(layout.nodes):
         children.setdefault(node.parent_index, []).append(index)
     paragraphs = _paragraph_counts(layout, core)
     min_share = 0.85 if certain else 0.6
-    container = max(children.get(-1, [-1]), key=lambda index: node_weights[index])
+    container = max(children.get(-1, [-1]), key=lambda index: weights_by_node[index])
     while True:
-        heaviest = max(children.get(container, ()), key=lambda index: node_weights[index], default=-1)
+        heaviest = max(children.get(container, ()), key=lambda index: weights_by_node[index], default=-1)
         if (
             heaviest < 0
-            or node_weights[heaviest] < min_share * node_weights[container]
+            or weights_by_node[heaviest] < min_share * weights_by_node[container]
             or paragraphs.get(container, 0) >= 2
         ):
             return container

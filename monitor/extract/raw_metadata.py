@@ -20,7 +20,7 @@ from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
 from monitor.urls import is_same_site, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from lxml.html import HtmlElement
 
@@ -88,31 +88,35 @@ def collect_raw_metadata(root: HtmlElement, url: str) -> RawMetadata:
     byline_elements = []
     for element in root.iter(etree.Element):
         tag = element.tag
+        if tag in _METADATA_TAGS:
+            _collect_metadata_element(element, tag, url, raw)
         if tag != "meta" and _may_be_byline(element):
             byline_elements.append(element)
-        if tag not in _METADATA_TAGS:
-            continue
-        if tag == "a":
-            _collect_front_page_link(element, url, raw)
-        elif tag == "meta":
-            _collect_meta_element(element, raw)
-        elif tag == "link":
-            _collect_canonical_url(element, raw)
-        elif tag == "script":
-            _collect_json_ld_script(element, raw)
-        elif tag == "time":
-            _collect_time_element(element, url, raw)
-        elif tag == "title":
-            _collect_title_element(element, raw)
-        elif tag == "h1":
-            _collect_h1_text(element, raw)
-        elif len(raw.subheadings) < _MAX_SUBHEADINGS:
-            raw.subheadings.append(_element_text(element)[:500])
     for element in byline_elements[:_MAX_BYLINE_ELEMENTS]:
         _collect_microdata_or_byline(element, raw)
     for name, scopes in raw.microdata_scopes.items():
         raw.microdata_values[name] = _values_of_main_scope(raw.microdata_values[name], scopes)
     return raw
+
+
+def _collect_metadata_element(element: HtmlElement, tag: str, url: str, raw: RawMetadata) -> None:
+    """Adds to ``raw`` what an element of one of `_METADATA_TAGS` states."""
+    if tag == "a":
+        _collect_front_page_link(element, url, raw)
+    elif tag == "meta":
+        _collect_meta_element(element, raw)
+    elif tag == "link":
+        _collect_canonical_url(element, raw)
+    elif tag == "script":
+        _collect_json_ld_script(element, raw)
+    elif tag == "time":
+        _collect_time_element(element, url, raw)
+    elif tag == "title":
+        _collect_title_element(element, raw)
+    elif tag == "h1":
+        _collect_h1_text(element, raw)
+    elif len(raw.subheadings) < _MAX_SUBHEADINGS:
+        raw.subheadings.append(_element_text(element)[:500])
 
 
 def _may_be_byline(element: HtmlElement) -> bool:
