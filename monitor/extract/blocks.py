@@ -124,6 +124,7 @@ class Layout:
     element_count: int = 0
     max_depth: int = 0  # of nested elements
     is_truncated: bool = False  # the page has more blocks than the limit
+    has_cleared_regions: bool = False  # own regions of nodes differ from the declared ones
     # Index of the block at or behind an image, and the folded letters of the image's alt text.
     image_descriptions: list[tuple[int, str]] = field(default_factory=list)
 

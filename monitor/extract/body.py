@@ -220,7 +220,8 @@ def _comment_indexes(layout: Layout) -> set[int]:
     labels = [
         block
         for block in layout.blocks
-        if (block.linked_characters or block.tag != "p")
+        if len(block.text) < phrases.MAX_REPLY_LABEL_CHARACTERS
+        and (block.linked_characters or block.tag != "p")
         and block.node_index >= 0
         and phrases.is_reply_label(block.text)
     ]
@@ -260,8 +261,11 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
     elements of the page together.  Updates ``own_regions`` and ``region`` of nodes and blocks.
     """
     nodes = layout.nodes
-    for node in nodes:
-        node.own_regions = node.markup_regions
+    is_stale = layout.has_cleared_regions  # `region` of nodes and blocks is not that of the own regions
+    if is_stale:
+        for node in nodes:
+            node.own_regions = node.markup_regions
+        layout.has_cleared_regions = False
     weights_by_node = node_weights(layout, weights)
     total = sum(weights)
     title_nodes = {n for b in layout.blocks if b.tag == "h1" for n in layout.ancestors_or_self(b.node_index)}
@@ -279,7 +283,9 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
         is_dialogue = node.own_regions & Region.CONSENT and index not in title_nodes and total - weight > MIN_OTHER_TEXT
         if weight > max_share * total and not is_dialogue:
             node.own_regions &= ~FOREIGN_REGIONS
-    _propagate_regions(layout, 0)
+            layout.has_cleared_regions = True
+    if is_stale or layout.has_cleared_regions:
+        _propagate_regions(layout, 0)
     if not thorough:
         return
     misnamed = 0
@@ -290,6 +296,7 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
         if weight > max_share * total and not is_dialogue:
             misnamed |= region
     if misnamed:
+        layout.has_cleared_regions = True
         for node in nodes:
             node.own_regions &= ~misnamed
         _propagate_regions(layout, misnamed)
@@ -330,8 +337,9 @@ def _story_container(layout: Layout, core: Sequence[float], *, certain: bool) ->
     """
     weights_by_node = node_weights(layout, core)
     children: dict[int, list[int]] = {}
-    for index, node in enumerate(layout.nodes):
-        children.setdefault(node.parent_index, []).append(index)
+    for index, (node, weight) in enumerate(zip(layout.nodes, weights_by_node, strict=True)):
+        if weight or node.parent_index < 0:
+            children.setdefault(node.parent_index, []).append(index)
     paragraphs = _paragraph_counts(layout, core)
     min_share = 0.85 if certain else 0.6
     container = max(children.get(-1, [-1]), key=lambda index: weights_by_node[index])

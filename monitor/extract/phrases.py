@@ -70,6 +70,7 @@ _DATE_PATTERN = re.compile(
 )
 
 MAX_BYLINE_CHARACTERS = 150
+MAX_REPLY_LABEL_CHARACTERS = 24
 _TIME_OF_DAY_PATTERN = re.compile(r"(?<!\d)[012]?\d:[0-5]\d(?!\d)")
 
 # The title of a live blog.
@@ -96,7 +97,7 @@ def is_comments_heading(text: str) -> bool:
 
 def is_reply_label(text: str) -> bool:
     """Returns True if all of the text is the label below a reader's comment that invites an answer: "Reply"."""
-    return len(text) < 24 and _REPLY_LABEL_PATTERN.fullmatch(text) is not None
+    return len(text) < MAX_REPLY_LABEL_CHARACTERS and _REPLY_LABEL_PATTERN.fullmatch(text) is not None
 
 
 def is_filler(text: str) -> bool:
