@@ -24,24 +24,23 @@ MAX_LINE_LINK_DENSITY = 0.3  # of a line that is no link to another story
 def is_markup_conclusive(layout: Layout, story_blocks: Sequence[Block]) -> bool:
     """Returns True if the markup identifies the story so clearly that trafilatura need not be asked.
 
-    ``story_blocks`` are the blocks chosen by markup.  Most of their text must be in paragraphs, and be most of the
-    page's text outside of foreign regions.  Besides, they are marked as article body; or they hold nearly all of that
-    text without a line of links, in one <article> or directly in one element.  Measured by
-    benchmarks/extraction/bodies.py.
+    ``story_blocks`` are the blocks chosen by markup.  They are marked as article body, or hold nearly all of the page's
+    text outside of foreign regions, in one <article> or directly in one element, without a line that may be a link or
+    label; and most of their text is in paragraphs, or both is true.  Measured by benchmarks/extraction/bodies.py.
     """
     story_weight = total_weight(story_blocks)
     if story_weight < MIN_ARTICLE_WEIGHT:
         return False
     own_weight = sum(block.weight for block in layout.blocks if not block.region & FOREIGN_REGIONS)
     paragraph_weight = sum(block.weight for block in story_blocks if block.tag == "p")
-    if paragraph_weight <= 0.8 * story_weight or story_weight <= 0.6 * own_weight:
-        return False
     is_marked = sum(block.weight for block in story_blocks if block.region & Region.BODY) > 0.9 * story_weight
+    is_alone = story_weight > 0.9 * own_weight and story_weight >= MIN_BODY_WEIGHT
+    if paragraph_weight <= 0.8 * story_weight or story_weight <= 0.6 * own_weight:
+        return is_marked and is_alone and not any(map(_is_doubtful_line, story_blocks))
     if is_marked and story_weight >= MIN_BODY_WEIGHT:
         return True
     if any(map(_is_doubtful_line, story_blocks)):
         return False
-    is_alone = story_weight > 0.9 * own_weight and story_weight >= MIN_BODY_WEIGHT
     if (is_marked or is_alone) and _is_in_one_article(layout, story_blocks):
         return True
     return (
@@ -56,8 +55,8 @@ def _is_doubtful_line(block: Block) -> bool:
     """Returns True if the block is a line that may be a link to another story, a label, or a caption."""
     if block.weight or block.region & Region.QUOTE:
         return False
-    is_listed = block.tag in SUBHEADING_TAGS or block.tag in ITEM_TAGS
-    return block.link_density > MAX_LINE_LINK_DENSITY or not (is_listed or SENTENCE_END.search(block.text))
+    is_text_line = block.tag == "p" or block.tag in SUBHEADING_TAGS or block.tag in ITEM_TAGS
+    return block.link_density > MAX_LINE_LINK_DENSITY or not (is_text_line or SENTENCE_END.search(block.text))
 
 
 def _is_in_one_article(layout: Layout, story_blocks: Sequence[Block]) -> bool:
