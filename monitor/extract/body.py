@@ -286,8 +286,13 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
             layout.has_cleared_regions = True
     if is_stale or layout.has_cleared_regions:
         _propagate_regions(layout, 0)
-    if not thorough:
-        return
+    if thorough:
+        _clear_misnamed_everywhere(layout, weights)
+
+
+def _clear_misnamed_everywhere(layout: Layout, weights: Sequence[float]) -> None:
+    """Clears the foreign regions that hold most of the story in all elements of the page together."""
+    total = sum(weights)
     misnamed = 0
     for region in (1 << bit for bit in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> bit & 1):
         max_share = MAX_COMMENTS_REGION_SHARE if region & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
@@ -297,7 +302,7 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
             misnamed |= region
     if misnamed:
         layout.has_cleared_regions = True
-        for node in nodes:
+        for node in layout.nodes:
             node.own_regions &= ~misnamed
         _propagate_regions(layout, misnamed)
 

@@ -33,6 +33,7 @@ _APPEAL_LIKE_STORY_SENTENCE_PATTERN = re.compile(
     r'|["“„«»][^"“”«»]{1,200}(?:[,.!?…]["“”«»]|["“”«»],)',
     re.IGNORECASE,
 )
+_SOURCE_LINE_PATTERN = re.compile(r"(?:[a-z\d-]+\.){1,3}[a-z]{2,6}: \w")
 _REPLY_LABEL_PATTERN = re.compile(rf"\W*(?:{regex_alternatives('reply_labels')})\W*(?:\d+\W*)?", re.IGNORECASE)
 _FILLER_WORDS = frozenset(all_entries("filler_words"))
 _MIN_FILLER_LETTERS = 40  # a shorter text may be a Latin name or motto
@@ -134,6 +135,11 @@ def is_appeal(text: str) -> bool:
 def _ends_as_sentence(text: str) -> bool:
     """Returns True if the text ends with the final mark of a sentence and any closing quotes and brackets."""
     return text.rstrip("\"'”’»)").endswith(_SENTENCE_END_MARKS)
+
+
+def names_source(text: str) -> bool:
+    """Returns True if the text is a line of a list of sources: a site, a colon and a title ("example.com: ...")."""
+    return len(text) < 200 and _SOURCE_LINE_PATTERN.match(text) is not None
 
 
 def is_picture_credit(text: str) -> bool:

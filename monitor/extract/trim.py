@@ -97,7 +97,7 @@ def trim_to_story(layout: Layout, kept: list[Block], hints: StoryHints) -> list[
         return is_among_running_text(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if belongs_to_story(index, block)]
-    while kept and phrases.is_appeal(kept[-1].text):
+    while kept and (phrases.is_appeal(kept[-1].text) or phrases.names_source(kept[-1].text)):
         kept.pop()
     while kept and kept[-1].tag in SUBHEADING_TAGS:
         kept.pop()
