@@ -35,7 +35,7 @@ _BARE_PATH_PATTERN = re.compile(r"[/\-_,.;](\d{1,2})(?=(?:\.\w{2,5})?/?$)")
 _WORDED_QUERY_PATTERN = re.compile(rf"(?:^|&)(?:{_PAGE_WORDS}|onglet)=(\d{{1,2}})(?=&|$)", re.IGNORECASE)
 # A number that may be that of a page or of a story: "?p=2".
 _BARE_QUERY_PATTERN = re.compile(r"(?:^|&)[ps]=(\d{1,2})(?=&|$)", re.IGNORECASE)
-# What each of these four patterns needs, found at less cost.
+# Found in any address that one of these four patterns matches, and at less cost.
 _PAGE_NUMBER_PATTERN = re.compile(r"(?<!\d)\d{1,2}(?:\.\w{2,5})?/?(?:[?#]|$)|=\d{1,2}(?:[&#]|$)")
 # Marks of the view of an article on one page: "?onglet=full", "/komplettansicht".
 _SINGLE_QUERY_PATTERN = re.compile(

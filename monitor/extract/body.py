@@ -119,8 +119,8 @@ def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) 
                 title_node, is_title_certain = block.node_index, is_story_title
             elif title_node >= 0 and seen_weight > (0.5 if is_story_title else 0.1) * total:
                 article, first_article = (
-                    _enclosing_article(layout, block.node_index),
-                    _enclosing_article(layout, title_node),
+                    enclosing_article(layout, block.node_index),
+                    enclosing_article(layout, title_node),
                 )
                 is_apart = article >= 0 and article not in text_nodes
                 if block.tag == "h1":
@@ -157,7 +157,7 @@ def _has_byline(layout: Layout, title: Block, *, dated: bool = False) -> bool:
     return any(map(phrases.is_date_or_signature_line, lines))
 
 
-def _enclosing_article(layout: Layout, node_index: int) -> int:
+def enclosing_article(layout: Layout, node_index: int) -> int:
     """Returns the index of the innermost <article> that is or contains the node, or -1."""
     return next((index for index in layout.ancestors_or_self(node_index) if layout.nodes[index].tag == "article"), -1)
 

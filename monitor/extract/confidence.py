@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from monitor.extract.blocks import ITEM_TAGS, SENTENCE_END, SUBHEADING_TAGS, Block, comparison_key, total_weight
+from monitor.extract.body import enclosing_article
 from monitor.extract.regions import FOREIGN_REGIONS, Region
 from monitor.extract.titles import clean_text
 
@@ -61,13 +62,8 @@ def _is_doubtful_line(block: Block) -> bool:
 
 def _is_in_one_article(layout: Layout, story_blocks: Sequence[Block]) -> bool:
     """Returns True if one <article> is the innermost around all running text."""
-    articles = {_article_of(layout, block.node_index) for block in story_blocks if block.weight}
+    articles = {enclosing_article(layout, block.node_index) for block in story_blocks if block.weight}
     return len(articles) == 1 and -1 not in articles
-
-
-def _article_of(layout: Layout, node_index: int) -> int:
-    """Returns the index of the innermost <article> that is or contains the node, or -1."""
-    return next((index for index in layout.ancestors_or_self(node_index) if layout.nodes[index].tag == "article"), -1)
 
 
 def _is_in_one_element(layout: Layout, story_blocks: Sequence[Block]) -> bool:

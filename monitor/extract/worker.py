@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from monitor.models import Article, Page
 
 PRELOAD_MODULE = "monitor.extract.worker_preload"  # the fork server imports it once for all workers
-COLLECTION_THRESHOLD = 50_000  # new containers after which Python looks for cycles: a page has about as many, all freed
+COLLECTION_THRESHOLD = 50_000  # containers after which Python looks for cycles: as many as a page has, which has none
 MAX_ERROR_CHARACTERS = 1000  # of an exception's text, which may contain the page
 _PR_SET_PDEATHSIG = 1  # option of prctl(2): the signal that a process gets when its parent ends
 
