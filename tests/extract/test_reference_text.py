@@ -47,15 +47,15 @@ def test_trafilatura_is_asked_where_the_markup_is_not_conclusive(body: str, meth
     assert extract(body).method == method
 
 
-def asked_pages(monkeypatch: pytest.MonkeyPatch, answers: list[str]) -> list[str]:
-    """Makes trafilatura give these answers; returns the list of the texts that it then gets."""
+def asked_pages(monkeypatch: pytest.MonkeyPatch, found_texts: list[str]) -> list[str]:
+    """Makes trafilatura find these texts; returns the list of the texts that it then gets."""
     texts: list[str] = []
 
-    def answer(root: html.HtmlElement, _url: str) -> str:
+    def find_text(root: html.HtmlElement, _url: str) -> str:
         texts.append(" ".join(root.text_content().split()))
-        return answers[len(texts) - 1]
+        return found_texts[len(texts) - 1]
 
-    monkeypatch.setattr(reference_text, "_text_found_by_trafilatura", answer)
+    monkeypatch.setattr(reference_text, "_text_found_by_trafilatura", find_text)
     return texts
 
 
