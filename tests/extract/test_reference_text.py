@@ -86,7 +86,7 @@ def test_a_box_with_much_text_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "committee" in texts[0]
 
 
-def test_trafilatura_gets_the_whole_page_if_it_finds_little_without_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trafilatura_gets_all_of_the_page_if_it_finds_little_without_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = asked_pages(monkeypatch, ["A line.", SENTENCES])
     text, _ = reference_text_of(f"<div>A line.</div><ul class=related>{TEASERS}</ul>")
     assert text == SENTENCES
