@@ -177,6 +177,22 @@ class Article:
     first_page: str | None = None  # URL of the article's first page, if this is a later one
     next_page: str | None = None  # URL of the article's next page
     single_page: str | None = None  # URL of all of the article on one page
+    analysis: ArticleAnalysis | None = None  # of this text or, if the text was replaced, of another one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArticleAnalysis:
+    """Facts about an article that the worker computed that extracted it.
+
+    ``matched`` is the story that was matched, with its topics and alerts; None if it was not matched.  ``contexts`` has
+    the best context line of each of its alerts.
+    """
+
+    text: str  # the text of the article that was analysed
+    word_count: int
+    signature: tuple[int, ...]  # see `monitor.similarity`
+    matched: Story | None = None
+    contexts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from monitor.errors import StoreUnavailable
-from monitor.extract import Extractor
-from monitor.ingest import Ingest
+from monitor.extract import Extractor, preload
+from monitor.ingest import Ingest, article_analysis
 from monitor.page_budget import PageBudget
 from monitor.query.rules import RuleSet
 from monitor.store import open_store
@@ -39,14 +39,20 @@ class Service:
     """Holds the store, extraction pool, rules and ingest of a crawling process; `open_service` creates instances."""
 
     def __init__(
-        self, config: Config, store: Store, extractor: Extractor, *, store_retry_timeout: timedelta | None
+        self,
+        config: Config,
+        store: Store,
+        extractor: Extractor,
+        rules: RuleSet,
+        *,
+        store_retry_timeout: timedelta | None,
     ) -> None:
         self.config = config
         self.store = store
         self.extractor = extractor
         self.store_retry_timeout = store_retry_timeout
         self.page_budget = PageBudget(max_page_bytes=config.crawl.max_size, concurrency=config.crawl.concurrency)
-        self.rules = RuleSet.of(config)
+        self.rules = rules
         self.ingest = Ingest(
             config=config,
             store=store,
@@ -152,7 +158,10 @@ def open_service(
     store = open_store(config.store, base)
     try:
         _set_up_store(store, while_unavailable)
-        service = Service(config, store, Extractor(config.crawl.workers), store_retry_timeout=store_retry_timeout)
+        rules = RuleSet.of(config)
+        preload(article_analysis.__name__)
+        extractor = Extractor(config.crawl.workers, prepare=partial(article_analysis.use_rules, rules))
+        service = Service(config, store, extractor, rules, store_retry_timeout=store_retry_timeout)
     except BaseException:
         store.close()
         raise

@@ -94,7 +94,9 @@ class Newsroom:
             raise FetchError("no", kind=(page and page.failure) or FailureKind.HTTP_404)
         return Page(url=url, body=b"", fetched_at=self.time, etag='"1"', is_moved=is_moved)
 
-    async def extract_article(self, page: Page, options: object, *, outlet: str = "") -> Article | NotArticle:
+    async def extract_article(
+        self, page: Page, options: object, *, outlet: str = "", analyse: object = None
+    ) -> Article | NotArticle:
         article = self.pages[page.url].article
         assert article is not None
         return article

@@ -52,7 +52,7 @@ class FakeExtractor:
     def __init__(self) -> None:
         self.result: Article | NotArticle | ExtractionError = ARTICLE
 
-    async def extract_article(self, page, options, *, outlet=""):
+    async def extract_article(self, page, options, *, outlet="", analyse=None):
         if isinstance(self.result, ExtractionError):
             raise self.result
         return self.result

@@ -26,6 +26,7 @@ SCRAPY_SETTINGS = {
     "DNSCACHE_ENABLED": False,  # Scrapy's DNS cache never expires; `egress.resolver` has one that does
     "LOGSTATS_INTERVAL": 0.0,
     "STATS_DUMP": False,
+    "REMOTE_CONTROL_ENABLED": False,  # a server on loopback that runs the Python code that it is sent
 }
 DOWNLOAD_HANDLERS = {
     "http": _DOWNLOAD_HANDLER,
@@ -37,6 +38,7 @@ DOWNLOAD_HANDLERS = {
 }
 DOWNLOADER_MIDDLEWARES = {
     f"{_SCRAPY_MIDDLEWARE_PACKAGE}.offsite.OffsiteMiddleware": None,
+    f"{_SCRAPY_MIDDLEWARE_PACKAGE}.stats.DownloaderStats": None,  # the monitor counts pages itself
     f"{_SCRAPY_MIDDLEWARE_PACKAGE}.cookies.CookiesMiddleware": None,  # it downloads the public suffix list
     f"{_SCRAPY_MIDDLEWARE_PACKAGE}.httpcompression.HttpCompressionMiddleware": None,  # blocks the event loop
     "monitor.egress.decompression.DecompressionMiddleware": 590,  # as Scrapy's own
@@ -56,6 +58,7 @@ SCRAPY_EXTENSIONS = {
     "monitor.egress.host_rests.HostRests": 0,
     "monitor.rendering.rendering.Rendering": 0,
 }
+_REMOTE_CONTROL = "scrapy.extensions.remote_control.RemoteControl"  # its import, of aiohttp, takes as long as ten pages
 
 
 class MonitorAddon:
@@ -66,6 +69,7 @@ class MonitorAddon:
         for name, value in SCRAPY_SETTINGS.items():
             settings.set(name, value, priority="addon")
         settings.set("DOWNLOAD_HANDLERS", DOWNLOAD_HANDLERS, priority="addon")
+        settings["EXTENSIONS_BASE"].delete(_REMOTE_CONTROL, priority="addon")
         for scope, components in (
             ("DOWNLOADER_MIDDLEWARES", DOWNLOADER_MIDDLEWARES),
             ("EXTENSIONS", SCRAPY_EXTENSIONS),

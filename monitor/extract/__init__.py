@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from monitor.extract.options import ExtractionOptions
 from monitor.extract.pool import Extractor
+from monitor.extract.worker_process import preload
 
 if TYPE_CHECKING:
     from monitor.models import Article, NotArticle, Page
 
-__all__ = ["ExtractionOptions", "Extractor", "extract_article"]
+__all__ = ["ExtractionOptions", "Extractor", "extract_article", "preload"]
 
 
 def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:

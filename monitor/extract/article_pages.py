@@ -35,6 +35,8 @@ _BARE_PATH_PATTERN = re.compile(r"[/\-_,.;](\d{1,2})(?=(?:\.\w{2,5})?/?$)")
 _WORDED_QUERY_PATTERN = re.compile(rf"(?:^|&)(?:{_PAGE_WORDS}|onglet)=(\d{{1,2}})(?=&|$)", re.IGNORECASE)
 # A number that may be that of a page or of a story: "?p=2".
 _BARE_QUERY_PATTERN = re.compile(r"(?:^|&)[ps]=(\d{1,2})(?=&|$)", re.IGNORECASE)
+# Found in any address that one of these four patterns matches, and at less cost.
+_PAGE_NUMBER_PATTERN = re.compile(r"(?<!\d)\d{1,2}(?:\.\w{2,5})?/?(?:[?#]|$)|=\d{1,2}(?:[&#]|$)")
 # Marks of the view of an article on one page: "?onglet=full", "/komplettansicht".
 _SINGLE_QUERY_PATTERN = re.compile(
     r"(?:^|&)(?:[\w-]+=(?:all|alles|full|komplett|one|onepage|print|single)|print(?:=\w{0,5})?)(?=&|$)", re.IGNORECASE
@@ -43,6 +45,7 @@ _SINGLE_PATH_PATTERN = re.compile(
     r"[/\-_,.;](?:all|alle-seiten|full|komplettansicht|one-?page|print|single-?page)(?=(?:\.\w{2,5})?/?$)",
     re.IGNORECASE,
 )
+_MAX_PAGE_NUMBER_CHARACTERS = 10  # at the end of a path, as in "-12.shtml/"
 _MAX_SINGLE_PATH_CHARACTERS = 40  # at the end of a path, which contain any mark of _SINGLE_PATH_PATTERN
 _PAGE_NUMBER_TEXT_PATTERN = re.compile(r"[0-9]{1,2}")
 _PAGE_RELATIONS = frozenset({"next", "prev", "canonical"})
@@ -71,7 +74,8 @@ class _Link:
 
 def find_article_pages(root: HtmlElement, url: str) -> ArticlePages:
     """Returns the other pages of the article whose page at ``url`` has this root element."""
-    links = list(_links_to_same_host(root, url, _is_pager_link))
+    is_numbered = any(number for _, number in _base_and_number(url))
+    links = list(_links_to_same_host(root, url, _is_pager_link if is_numbered else _is_next_page_link))
     next_url = _next_page(links, url)
     first_url = _first_page(links, url)
     if next_url is None and first_url is None:  # as on nearly all pages, so links are searched for a single page last
@@ -100,11 +104,11 @@ def has_page_word(url: str) -> bool:
 
 
 def _links_to_same_host(
-    root: HtmlElement, url: str, is_relevant: Callable[[HtmlElement, frozenset[str], str], bool]
+    root: HtmlElement, url: str, is_relevant: Callable[[HtmlElement, str, frozenset[str]], bool]
 ) -> Iterator[_Link]:
     """Yields the relevant links of the page to pages of the same host, except for those among readers' comments.
 
-    ``is_relevant`` gets the element, its relations and its text, which is empty for a <link> element.
+    ``is_relevant`` gets the element, its address and its relations.
     """
     host = urlsplit(url).netloc
     for element in islice(root.iter("link", "a"), MAX_LINKS_PER_PAGE):
@@ -113,8 +117,7 @@ def _links_to_same_host(
             continue
         rel_text = element.get("rel")
         rel = frozenset(rel_text.lower().split()) if rel_text else _NO_RELATIONS
-        text = " ".join(element.text_content().split()) if element.tag == "a" else ""
-        if not is_relevant(element, rel, text):
+        if not is_relevant(element, href, rel):
             continue
         try:
             absolute = urljoin(url, href)
@@ -122,23 +125,38 @@ def _links_to_same_host(
         except ValueError:
             continue
         if same_host and "comment" not in absolute.lower() and not _is_among_comments(element):
-            yield _Link(absolute.partition("#")[0], rel, text)
+            yield _Link(absolute.partition("#")[0], rel, _link_text(element))
 
 
-def _is_pager_link(_element: HtmlElement, rel: frozenset[str], text: str) -> bool:
+def _link_text(element: HtmlElement) -> str:
+    """Returns the text of a link; empty for a <link> element."""
+    return " ".join(element.text_content().split()) if element.tag == "a" else ""
+
+
+def _is_next_page_link(element: HtmlElement, href: str, rel: frozenset[str]) -> bool:
+    """Returns True if a link on a first page may lead to the next one: its address has a page number, or it says so."""
+    if rel & _PAGE_RELATIONS:
+        return True
+    end = href if "?" in href or "#" in href else href[-_MAX_PAGE_NUMBER_CHARACTERS:]
+    return _PAGE_NUMBER_PATTERN.search(end) is not None and _is_pager_link(element, href, rel)
+
+
+def _is_pager_link(element: HtmlElement, _href: str, rel: frozenset[str]) -> bool:
     """Returns True if a link may lead to the next, previous or first page."""
     if rel & _PAGE_RELATIONS:
         return True
+    text = _link_text(element)
     is_short = len(text) <= _MAX_LINK_TEXT_CHARACTERS
     return is_short and bool(_PAGE_NUMBER_TEXT_PATTERN.fullmatch(text) or _NEXT_TEXT_PATTERN.fullmatch(text))
 
 
-def _may_be_single_page(element: HtmlElement, rel: frozenset[str], text: str) -> bool:
+def _may_be_single_page(element: HtmlElement, href: str, rel: frozenset[str]) -> bool:
     """Returns True if a link may lead to the view of an article on one page, or is a pager link."""
-    if _is_pager_link(element, rel, text):
+    if _is_pager_link(element, href, rel):
         return True
+    text = _link_text(element)
     is_named = len(text) <= _MAX_LINK_TEXT_CHARACTERS and _SINGLE_TEXT_PATTERN.search(text) is not None
-    return element.tag == "a" and (is_named or _is_single_url(element.get("href", "").strip()))
+    return element.tag == "a" and (is_named or _is_single_url(href))
 
 
 def _is_single_url(url: str) -> bool:
@@ -163,7 +181,7 @@ def _is_among_comments(element: HtmlElement) -> bool:
     return any(
         regions(outer.tag, f"{outer.get('class', '')} {outer.get('id', '')}".strip(), "") & Region.COMMENTS
         for outer in islice(element.iterancestors(), _MAX_LINK_DEPTH)
-        if isinstance(outer.tag, str) and outer.tag not in {"html", "body"}
+        if outer.tag not in {"html", "body"}
     )
 
 

@@ -37,6 +37,7 @@ _INLINE_TAGS = frozenset(
 _EMPTY_TAGS = frozenset({"br", "hr", "img"})
 _COUNTED_TAGS = frozenset({"a", "b", "strong"})  # links and bold text
 _HIDING_ATTRIBUTES = frozenset({"style", "hidden", "aria-hidden"})
+_READ_ATTRIBUTES = _HIDING_ATTRIBUTES | {"class", "id", "role", "itemprop", "itemtype", "aria-modal"}
 _MAX_HIDDEN_INLINE_CHARACTERS = 60  # of hidden words in a sentence, meant for screen readers
 MIN_CAPTION_CHARACTERS = 25  # shorter alt texts and blocks are not compared as captions
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -123,6 +124,7 @@ class Layout:
     element_count: int = 0
     max_depth: int = 0  # of nested elements
     is_truncated: bool = False  # the page has more blocks than the limit
+    has_cleared_regions: bool = False  # own regions of nodes differ from the declared ones
     # Index of the block at or behind an image, and the folded letters of the image's alt text.
     image_descriptions: list[tuple[int, str]] = field(default_factory=list)
 
@@ -152,6 +154,9 @@ class Layout:
 
 _VARYING_NAME_PART = re.compile(r"[\d]+|[0-9a-f]{8,}|css-\w+|sc-\w+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
+_TYPOGRAPHIC_SIGNS = "’‘“”–—…\xa0"  # the signs that most texts otherwise in ASCII have
+# For `str.translate`, which is five times as fast as a pattern on ASCII.
+_ASCII_LETTERS = {code: chr(code).lower() if chr(code).isalnum() else None for code in range(128)}
 
 
 def alphabetic_length(text: str) -> int:
@@ -170,33 +175,37 @@ def ends_with_colon(text: str) -> bool:
 
 def comparison_key(text: str) -> str:
     """Returns the letters and digits of the text, case-folded, without blanks and signs: equal for texts alike."""
-    return _NOT_LETTERS.sub("", text).casefold()
+    if not text.isascii():
+        for sign in _TYPOGRAPHIC_SIGNS:
+            text = text.replace(sign, "")
+    if text.isascii():
+        return text.translate(_ASCII_LETTERS)
+    return _NOT_LETTERS.sub("", "".join(text.split())).casefold()
 
 
 def parse_layout(root: HtmlElement, max_blocks: int = MAX_BLOCKS) -> Layout:
     """Returns the page's blocks and block elements; stops after ``max_blocks`` blocks."""
     builder = _LayoutBuilder(max_blocks)
     layout, text = builder.layout, builder.text
-    depth = 0
-    walker = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+    open_element, close_element = builder.open_element, builder.close_element  # looked up once, as speed matters here
+    depth = max_depth = element_count = 0
+    walker = etree.iterwalk(root, events=("start", "end"))
     for event, element in walker:
         if event == "start":
-            layout.element_count += 1
+            element_count += 1
             depth += 1
-            layout.max_depth = max(layout.max_depth, depth)
-            if not builder.open_element(element):
+            max_depth = max(max_depth, depth)
+            if not open_element(element):
+                if layout.is_truncated:
+                    break
                 walker.skip_subtree()
-            if layout.is_truncated:
-                break
-        elif event == "end":
+        else:
             depth -= 1
-            builder.close_element(element)
-            if element is not root:
-                text.add(element.tail)
-        else:  # a comment, whose tail is text of the element around it
-            layout.element_count += 1
-            text.add(element.tail)
+            close_element(element)
+            if (tail := element.tail) and element is not root:
+                text.add(tail)
     builder.end_block()
+    layout.element_count, layout.max_depth = element_count, max_depth
     return layout
 
 
@@ -211,9 +220,7 @@ class _BlockText:
         self.linked_characters = self.bold_characters = 0
         self.links_open = self.bold_open = 0  # number of open elements, which may contain blocks
 
-    def add(self, text: str | None) -> None:
-        if not text:
-            return
+    def add(self, text: str) -> None:
         if text.isspace():
             if self.pieces:
                 self.pieces.append(text)
@@ -275,14 +282,15 @@ class _LayoutBuilder:
             self._add_empty_element(element, tag)
             return True
         class_and_id, own_regions = _names_and_regions(element, tag)
-        if tag in _INLINE_TAGS or _is_inline_by_context(element, tag):
+        if tag in _INLINE_TAGS or ((tag == "button" or "-" in tag) and _is_inline_by_context(element)):
             if own_regions and not self._open_inline_regions(element, tag, own_regions):
                 return False
             if tag in _COUNTED_TAGS:
                 self.text.count_open(tag, 1)
         elif not self._open_node(element, tag, class_and_id, own_regions):
             return False
-        self.text.add(element.text)
+        if text := element.text:
+            self.text.add(text)
         return True
 
     def close_element(self, element: HtmlElement) -> None:
@@ -324,27 +332,21 @@ class _LayoutBuilder:
 
     def _open_node(self, element: HtmlElement, tag: str, class_and_id: str, own_regions: int) -> bool:
         """Ends the block before a block element and opens its node.  Returns False if there are too many blocks."""
-        self.end_block()
-        layout = self.layout
+        if self.text.pieces:
+            self.end_block()
+        layout, outer = self.layout, self.node_index
         if len(layout.blocks) >= self.max_blocks:
             layout.is_truncated = True
             return False
-        outer_node = layout.nodes[self.node_index] if self.node_index >= 0 else None
-        node = Node(
-            parent_index=self.node_index,
-            tag=tag,
-            class_and_id=class_and_id,
-            markup_regions=own_regions,
-            own_regions=own_regions,
-            region=own_regions | ((outer_node.region & _INHERITED_REGIONS) if outer_node else 0),
-            element=element,
-        )
-        self.node_index, self.node_element = len(layout.nodes), element
-        layout.nodes.append(node)
+        nodes = layout.nodes
+        region = own_regions | (nodes[outer].region & _INHERITED_REGIONS if outer >= 0 else 0)
+        self.node_index, self.node_element = len(nodes), element
+        nodes.append(Node(outer, tag, class_and_id, own_regions, own_regions, region, element))
         return True
 
     def _close_node(self) -> None:
-        self.end_block()
+        if self.text.pieces:
+            self.end_block()
         nodes = self.layout.nodes
         self.node_index = nodes[self.node_index].parent_index
         self.node_element = nodes[self.node_index].element if self.node_index >= 0 else None
@@ -373,18 +375,20 @@ def _names_and_regions(element: HtmlElement, tag: str) -> tuple[str, int]:
     class_and_id = role = ""
     is_hidden = False
     for name, value in element.items():
+        if name not in _READ_ATTRIBUTES:
+            continue
         if name == "class":
             class_and_id = f"{value} {class_and_id}" if class_and_id else value
         elif name == "id":
             class_and_id = f"{class_and_id} {value}" if class_and_id else value
+        elif name in _HIDING_ATTRIBUTES:
+            is_hidden = is_hidden or _hides(name, value)
         elif name == "role" or (name == "itemprop" and not role):
             role = value
         elif name == "aria-modal" and value == "true":
             role = role or "dialog"
         elif name == "itemtype" and value.endswith(("/Comment", "/UserComments")):
             role = "comment"
-        elif name in _HIDING_ATTRIBUTES and _hides(name, value):
-            is_hidden = True
     own_regions = regions(tag, class_and_id, role) if class_and_id or role else TAG_REGIONS.get(tag, 0)
     if tag == "dialog" and "open" not in element.attrib:
         is_hidden = True
@@ -398,11 +402,9 @@ def _hides(name: str, value: str) -> bool:
     return name == "hidden" or value == "true"
 
 
-def _is_inline_by_context(element: HtmlElement, tag: str) -> bool:
-    """Returns True for a button or custom element within a line of text."""
-    if (tag != "button" and "-" not in tag) or len(element):
-        return False
-    parent = element.getparent()
+def _is_inline_by_context(element: HtmlElement) -> bool:
+    """Returns True if a button or custom element stands within a line of text."""
+    parent = element.getparent() if not len(element) else None
     return parent is not None and (parent.tag in _INLINE_TAGS or parent.tag in {"p", "li", "td", "blockquote"})
 
 

@@ -119,8 +119,8 @@ def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) 
                 title_node, is_title_certain = block.node_index, is_story_title
             elif title_node >= 0 and seen_weight > (0.5 if is_story_title else 0.1) * total:
                 article, first_article = (
-                    _enclosing_article(layout, block.node_index),
-                    _enclosing_article(layout, title_node),
+                    enclosing_article(layout, block.node_index),
+                    enclosing_article(layout, title_node),
                 )
                 is_apart = article >= 0 and article not in text_nodes
                 if block.tag == "h1":
@@ -157,7 +157,7 @@ def _has_byline(layout: Layout, title: Block, *, dated: bool = False) -> bool:
     return any(map(phrases.is_date_or_signature_line, lines))
 
 
-def _enclosing_article(layout: Layout, node_index: int) -> int:
+def enclosing_article(layout: Layout, node_index: int) -> int:
     """Returns the index of the innermost <article> that is or contains the node, or -1."""
     return next((index for index in layout.ancestors_or_self(node_index) if layout.nodes[index].tag == "article"), -1)
 
@@ -220,7 +220,8 @@ def _comment_indexes(layout: Layout) -> set[int]:
     labels = [
         block
         for block in layout.blocks
-        if (block.linked_characters or block.tag != "p")
+        if len(block.text) < phrases.MAX_REPLY_LABEL_CHARACTERS
+        and (block.linked_characters or block.tag != "p")
         and block.node_index >= 0
         and phrases.is_reply_label(block.text)
     ]
@@ -260,13 +261,16 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
     elements of the page together.  Updates ``own_regions`` and ``region`` of nodes and blocks.
     """
     nodes = layout.nodes
-    for node in nodes:
-        node.own_regions = node.markup_regions
-    node_weights = _node_weights(layout, weights)
+    is_stale = layout.has_cleared_regions  # `region` of nodes and blocks is not that of the own regions
+    if is_stale:
+        for node in nodes:
+            node.own_regions = node.markup_regions
+        layout.has_cleared_regions = False
+    weights_by_node = node_weights(layout, weights)
     total = sum(weights)
     title_nodes = {n for b in layout.blocks if b.tag == "h1" for n in layout.ancestors_or_self(b.node_index)}
     weight_by_name: dict[tuple[str, int], float] = {}
-    for node, weight in zip(nodes, node_weights, strict=True):
+    for node, weight in zip(nodes, weights_by_node, strict=True):
         if node.own_regions & FOREIGN_REGIONS:
             weight_by_name[node.class_and_id, node.own_regions] = (
                 weight_by_name.get((node.class_and_id, node.own_regions), 0.0) + weight
@@ -279,9 +283,16 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
         is_dialogue = node.own_regions & Region.CONSENT and index not in title_nodes and total - weight > MIN_OTHER_TEXT
         if weight > max_share * total and not is_dialogue:
             node.own_regions &= ~FOREIGN_REGIONS
-    _propagate_regions(layout, 0)
-    if not thorough:
-        return
+            layout.has_cleared_regions = True
+    if is_stale or layout.has_cleared_regions:
+        _propagate_regions(layout, 0)
+    if thorough:
+        _clear_misnamed_everywhere(layout, weights)
+
+
+def _clear_misnamed_everywhere(layout: Layout, weights: Sequence[float]) -> None:
+    """Clears the foreign regions that hold most of the story in all elements of the page together."""
+    total = sum(weights)
     misnamed = 0
     for region in (1 << bit for bit in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> bit & 1):
         max_share = MAX_COMMENTS_REGION_SHARE if region & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
@@ -290,7 +301,8 @@ def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough
         if weight > max_share * total and not is_dialogue:
             misnamed |= region
     if misnamed:
-        for node in nodes:
+        layout.has_cleared_regions = True
+        for node in layout.nodes:
             node.own_regions &= ~misnamed
         _propagate_regions(layout, misnamed)
 
@@ -309,17 +321,17 @@ def _propagate_regions(layout: Layout, misnamed: int) -> None:
             block.region = nodes[block.node_index].region | (block.inline_regions & ~misnamed)
 
 
-def _node_weights(layout: Layout, weights: Sequence[float]) -> list[float]:
+def node_weights(layout: Layout, weights: Sequence[float]) -> list[float]:
     """Returns for each node of the layout the total weight of the blocks inside it."""
-    node_weights = [0.0] * len(layout.nodes)
+    weights_by_node = [0.0] * len(layout.nodes)
     for block, weight in zip(layout.blocks, weights, strict=True):
         if weight and block.node_index >= 0:
-            node_weights[block.node_index] += weight
-    for index in range(len(node_weights) - 1, -1, -1):  # bottom up: each child has a higher index than its parent
+            weights_by_node[block.node_index] += weight
+    for index in range(len(weights_by_node) - 1, -1, -1):  # bottom up: each child has a higher index than its parent
         parent = layout.nodes[index].parent_index
         if parent >= 0:
-            node_weights[parent] += node_weights[index]
-    return node_weights
+            weights_by_node[parent] += weights_by_node[index]
+    return weights_by_node
 
 
 def _story_container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
@@ -328,18 +340,19 @@ def _story_container(layout: Layout, core: Sequence[float], *, certain: bool) ->
     ``core`` holds the weight of each block that is probably the story, else 0.  With ``certain``, the weights are
     trusted more, and the element must hold a larger share of them.
     """
-    node_weights = _node_weights(layout, core)
+    weights_by_node = node_weights(layout, core)
     children: dict[int, list[int]] = {}
-    for index, node in enumerate(layout.nodes):
-        children.setdefault(node.parent_index, []).append(index)
+    for index, (node, weight) in enumerate(zip(layout.nodes, weights_by_node, strict=True)):
+        if weight or node.parent_index < 0:
+            children.setdefault(node.parent_index, []).append(index)
     paragraphs = _paragraph_counts(layout, core)
     min_share = 0.85 if certain else 0.6
-    container = max(children.get(-1, [-1]), key=lambda index: node_weights[index])
+    container = max(children.get(-1, [-1]), key=lambda index: weights_by_node[index])
     while True:
-        heaviest = max(children.get(container, ()), key=lambda index: node_weights[index], default=-1)
+        heaviest = max(children.get(container, ()), key=lambda index: weights_by_node[index], default=-1)
         if (
             heaviest < 0
-            or node_weights[heaviest] < min_share * node_weights[container]
+            or weights_by_node[heaviest] < min_share * weights_by_node[container]
             or paragraphs.get(container, 0) >= 2
         ):
             return container

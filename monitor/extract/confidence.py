@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from monitor.extract.blocks import Block, comparison_key, total_weight
+from monitor.extract.blocks import ITEM_TAGS, SENTENCE_END, SUBHEADING_TAGS, Block, comparison_key, total_weight
+from monitor.extract.body import enclosing_article
 from monitor.extract.regions import FOREIGN_REGIONS, Region
 from monitor.extract.titles import clean_text
 
@@ -15,23 +16,64 @@ if TYPE_CHECKING:
     from monitor.extract.blocks import Layout
     from monitor.extract.trim import StoryHints
 
+# Least running text that is trusted without trafilatura: of a marked body in one <article>, of one of the two, and of
+# paragraphs that no markup names.
+MIN_ARTICLE_WEIGHT, MIN_BODY_WEIGHT, MIN_UNMARKED_WEIGHT = 400, 800, 2000
+MAX_LINE_LINK_DENSITY = 0.3  # of a line that is no link to another story
+
 
 def is_markup_conclusive(layout: Layout, story_blocks: Sequence[Block]) -> bool:
     """Returns True if the markup identifies the story so clearly that trafilatura need not be asked.
 
-    ``story_blocks`` are the blocks chosen by markup.  Most of their text must be in paragraphs and in elements marked
-    as article body, and must be most of the page's text outside of foreign regions.  Measured by
-    benchmarks/extraction/bodies.py.
+    ``story_blocks`` are the blocks chosen by markup.  They are marked as article body, or hold nearly all of the page's
+    text outside of foreign regions, in one <article> or directly in one element, without a line that may be a link or
+    label; and most of their text is in paragraphs, or both is true.  Measured by benchmarks/extraction/bodies.py.
     """
     story_weight = total_weight(story_blocks)
-    if story_weight < 800:
+    if story_weight < MIN_ARTICLE_WEIGHT:
         return False
-    body_weight = sum(block.weight for block in story_blocks if block.region & Region.BODY)
-    paragraph_weight = sum(block.weight for block in story_blocks if block.tag == "p")
     own_weight = sum(block.weight for block in layout.blocks if not block.region & FOREIGN_REGIONS)
+    paragraph_weight = sum(block.weight for block in story_blocks if block.tag == "p")
+    is_marked = sum(block.weight for block in story_blocks if block.region & Region.BODY) > 0.9 * story_weight
+    is_alone = story_weight > 0.9 * own_weight and story_weight >= MIN_BODY_WEIGHT
+    if paragraph_weight <= 0.8 * story_weight or story_weight <= 0.6 * own_weight:
+        return is_marked and is_alone and not any(map(_is_doubtful_line, story_blocks))
+    if is_marked and story_weight >= MIN_BODY_WEIGHT:
+        return True
+    if any(map(_is_doubtful_line, story_blocks)):
+        return False
+    if (is_marked or is_alone) and _is_in_one_article(layout, story_blocks):
+        return True
     return (
-        body_weight > 0.9 * story_weight and paragraph_weight > 0.8 * story_weight and story_weight > 0.6 * own_weight
+        is_alone
+        and story_weight >= MIN_UNMARKED_WEIGHT
+        and story_weight > 0.95 * own_weight
+        and _is_in_one_element(layout, story_blocks)
     )
+
+
+def _is_doubtful_line(block: Block) -> bool:
+    """Returns True if the block is a line that may be a link to another story, a label, or a caption."""
+    if block.weight or block.region & Region.QUOTE:
+        return False
+    is_text_line = block.tag == "p" or block.tag in SUBHEADING_TAGS or block.tag in ITEM_TAGS
+    return block.link_density > MAX_LINE_LINK_DENSITY or not (is_text_line or SENTENCE_END.search(block.text))
+
+
+def _is_in_one_article(layout: Layout, story_blocks: Sequence[Block]) -> bool:
+    """Returns True if one <article> is the innermost around all running text."""
+    articles = {enclosing_article(layout, block.node_index) for block in story_blocks if block.weight}
+    return len(articles) == 1 and -1 not in articles
+
+
+def _is_in_one_element(layout: Layout, story_blocks: Sequence[Block]) -> bool:
+    """Returns True if nearly all running text is in paragraphs directly inside one element."""
+    weight_by_parent: dict[int, float] = {}
+    for block in story_blocks:
+        if block.weight and block.tag == "p" and block.node_index >= 0:
+            parent = layout.nodes[block.node_index].parent_index
+            weight_by_parent[parent] = weight_by_parent.get(parent, 0.0) + block.weight
+    return max(weight_by_parent.values(), default=0.0) > 0.95 * total_weight(story_blocks)
 
 
 def is_suspiciously_short(layout: Layout, story_blocks: Sequence[Block]) -> bool:

@@ -7,10 +7,16 @@ from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from monitor.extract.vocabulary import entries_by_heading
+
 _MAX_LANGUAGE_SAMPLE_CHARACTERS = 600
 _MIN_SAMPLE_LETTERS = 60  # with fewer letters in the sample, the language that the markup states is returned
 _MIN_NEIGHBOUR_PROBABILITY = 0.98  # a detected neighbour of the markup's language is returned from this probability on
 _MIN_HINT_PROBABILITY = 0.01  # the markup's language is rejected if the model gives it no more
+# Share of a sample's words that confirms the markup's language without the model, which takes a twentieth of the time
+# of a page.  Most texts have twice as many such words, those in other languages at most 8 %.
+_MIN_COMMON_WORD_SHARE = 0.1
+_COMMON_WORDS = {language: frozenset(words) for language, words in entries_by_heading("common_words").items()}
 # Groups of languages that the model confuses in short texts; between two of a group, the markup's language is
 # preferred.
 _NEIGHBOURING_LANGUAGES = (
@@ -57,6 +63,10 @@ def detect_language(text: str, hint: str | None = None) -> str | None:
     sample = text[:_MAX_LANGUAGE_SAMPLE_CHARACTERS]
     if sum(map(str.isalpha, sample)) < _MIN_SAMPLE_LETTERS:
         return hinted
+    if hinted in _COMMON_WORDS:
+        words = sample.lower().split()
+        if sum(map(_COMMON_WORDS[hinted].__contains__, words)) > _MIN_COMMON_WORD_SHARE * len(words):
+            return hinted
     probabilities: dict[str, float] = {}
     for name, probability in language_model().rank(sample):
         code = _STORED_CODE_BY_SYNONYM.get(name, name)

@@ -101,7 +101,7 @@ def reject_non_html(page: Page) -> NotArticle | None:
         return NotArticle(kind="index", detail="a feed or sitemap")
     if content_type.startswith("application/json") and page.body.lstrip()[:1] in {b"{", b"["}:
         return NotArticle(kind="media", detail="JSON")
-    if not page.body.strip():
+    if not page.body or page.body.isspace():
         return NotArticle(kind="empty", detail="no bytes")
     return None
 

@@ -33,6 +33,7 @@ _APPEAL_LIKE_STORY_SENTENCE_PATTERN = re.compile(
     r'|["“„«»][^"“”«»]{1,200}(?:[,.!?…]["“”«»]|["“”«»],)',
     re.IGNORECASE,
 )
+_SOURCE_LINE_PATTERN = re.compile(r"(?:[a-z\d-]+\.){1,3}[a-z]{2,6}: \w")
 _REPLY_LABEL_PATTERN = re.compile(rf"\W*(?:{regex_alternatives('reply_labels')})\W*(?:\d+\W*)?", re.IGNORECASE)
 _FILLER_WORDS = frozenset(all_entries("filler_words"))
 _MIN_FILLER_LETTERS = 40  # a shorter text may be a Latin name or motto
@@ -70,6 +71,7 @@ _DATE_PATTERN = re.compile(
 )
 
 MAX_BYLINE_CHARACTERS = 150
+MAX_REPLY_LABEL_CHARACTERS = 24
 _TIME_OF_DAY_PATTERN = re.compile(r"(?<!\d)[012]?\d:[0-5]\d(?!\d)")
 
 # The title of a live blog.
@@ -96,7 +98,7 @@ def is_comments_heading(text: str) -> bool:
 
 def is_reply_label(text: str) -> bool:
     """Returns True if all of the text is the label below a reader's comment that invites an answer: "Reply"."""
-    return len(text) < 24 and _REPLY_LABEL_PATTERN.fullmatch(text) is not None
+    return len(text) < MAX_REPLY_LABEL_CHARACTERS and _REPLY_LABEL_PATTERN.fullmatch(text) is not None
 
 
 def is_filler(text: str) -> bool:
@@ -111,8 +113,8 @@ def is_rights_statement(text: str) -> bool:
     """Returns True if the text states the copyright of the site, as the last line of a page does."""
     return (
         len(text) < 500
+        and (len(text) < 120 or bool(_COPYRIGHT_SIGN_PATTERN.search(text)))
         and bool(_RIGHTS_STATEMENT_PATTERN.search(text))
-        and (bool(_COPYRIGHT_SIGN_PATTERN.search(text)) or len(text) < 120)
     )
 
 
@@ -133,6 +135,11 @@ def is_appeal(text: str) -> bool:
 def _ends_as_sentence(text: str) -> bool:
     """Returns True if the text ends with the final mark of a sentence and any closing quotes and brackets."""
     return text.rstrip("\"'”’»)").endswith(_SENTENCE_END_MARKS)
+
+
+def names_source(text: str) -> bool:
+    """Returns True if the text is a line of a list of sources: a site, a colon and a title ("example.com: ...")."""
+    return len(text) < 200 and _SOURCE_LINE_PATTERN.match(text) is not None
 
 
 def is_picture_credit(text: str) -> bool:

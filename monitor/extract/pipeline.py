@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import lxml.html
 from htmldate import find_date
 from lxml import etree
-from trafilatura import bare_extraction
 
 from monitor import dates, timezones
 from monitor.calendar import resolve_numeric_date
@@ -26,6 +25,7 @@ from monitor.extract import (
     confidence,
     language,
     page_kinds,
+    reference_text,
     visible_metadata,
 )
 from monitor.extract.article_pages import find_article_pages
@@ -45,17 +45,14 @@ if TYPE_CHECKING:
     from monitor.models import Page
 
 MAX_MARKUP_CHARACTERS = 4_000_000  # longer markup is cut off; the largest pages on the Web have two million
-MAX_TRAFILATURA_ELEMENTS = 25_000  # on larger pages trafilatura is not used: its time grows faster than the page
-MAX_TRAFILATURA_DEPTH = 240  # nesting of elements up to which trafilatura is used, for the same reason
 MAX_ATTRIBUTES_PER_ELEMENT = 1000  # tags with more are removed: the parser compares each attribute with all before it
 _LONG_TAG_PATTERN = re.compile(r"<[A-Za-z][^>]{10000,}>?")
 _MIN_CHARACTERS_WITHOUT_RETRY = 600  # of running text; if less remains without boilerplate, another choice is tried
 ONE_DAY = timedelta(days=1)
 # Gives all elements one class.  By default, lxml.html calls a Python function at each access to choose a class.
-_ELEMENT_CLASS_LOOKUP = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
+_ELEMENT_CLASS_LOOKUP = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement)
 
-# Both libraries log errors for each bad page, which the result states too.
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+# htmldate logs errors for each bad page, which the result states too.
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 
@@ -131,15 +128,15 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
 
 
 def _parse_html(text: str) -> HtmlElement | None:
-    """Returns the root element of a page's markup; None if there is none, as in a page of comments only."""
+    """Returns the root element of a page's markup, without its comments; None if nothing else is in it."""
     text = _LONG_TAG_PATTERN.sub(lambda tag: " " if tag[0].count("=") > MAX_ATTRIBUTES_PER_ELEMENT else tag[0], text)
-    parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False)
     parser.set_element_class_lookup(_ELEMENT_CLASS_LOOKUP)
     try:
         root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, ValueError):  # the markup holds only white space or comments
         return None
-    return root if isinstance(root.tag, str) else None
+    return root
 
 
 def _remove_element(element: HtmlElement) -> None:
@@ -177,7 +174,8 @@ def _find_story_blocks(
     markup_blocks = body.choose_story_blocks(layout, "", hints)
     if confidence.is_markup_conclusive(layout, markup_blocks):
         return markup_blocks, "markup"
-    story_blocks = body.choose_story_blocks(layout, _trafilatura_text(root, layout, page.url), hints)
+    text = reference_text.find_reference_text(root, layout, page.url, markup_blocks)
+    story_blocks = body.choose_story_blocks(layout, text, hints)
     if (
         metadata.has_own_json_ld
         and not metadata.is_live_blog
@@ -193,18 +191,6 @@ def _find_story_blocks(
     if blocks.total_weight(missed_blocks) > 0.5 * blocks.total_weight(story_blocks):
         return markup_blocks, "blocks"  # trafilatura chose boxes inside the story, or readers' comments below it
     return story_blocks, "trafilatura"
-
-
-def _trafilatura_text(root: HtmlElement, layout: Layout, url: str) -> str:
-    """Returns the text that trafilatura finds; "" if there is none, or if the page is too large for trafilatura."""
-    if (
-        layout.is_truncated
-        or layout.element_count > MAX_TRAFILATURA_ELEMENTS
-        or layout.max_depth > MAX_TRAFILATURA_DEPTH
-    ):
-        return ""
-    document = bare_extraction(root, url=url, fast=True, include_comments=False)
-    return getattr(document, "text", None) or ""
 
 
 def _choose_published_at(
@@ -255,7 +241,7 @@ def _choose_published_at(
     published_at = dates.choose_plausible_time(
         [parsed for parsed in (stated_day, listed_time, visible_time) if parsed], latest=latest
     )
-    if published_at is not None or layout.is_truncated or layout.element_count > MAX_TRAFILATURA_ELEMENTS:
+    if published_at is not None or layout.is_truncated or layout.element_count > reference_text.MAX_ELEMENTS:
         return published_at
     if metadata.has_future_date:  # htmldate would give the first day of its month
         return None

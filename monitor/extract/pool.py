@@ -14,6 +14,7 @@ from monitor.extract.worker_process import CallTimeout, WorkerDied
 from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from monitor.extract.options import ExtractionOptions
@@ -27,6 +28,7 @@ MAX_WORKER_MEMORY_GROWTH_BYTES = 1_500_000_000  # address space that a worker ma
 class Extractor:
     """Extracts pages in ``workers`` processes ("auto": one per usable processor), which are replaced when they end.
 
+    Each worker calls ``prepare`` first, if it is given.
     The processes start with the first page, or when `start` is called.
     """
 
@@ -37,10 +39,13 @@ class Extractor:
         timeout_seconds: float = EXTRACTION_TIMEOUT_SECONDS,
         memory_bytes: int = MAX_WORKER_MEMORY_GROWTH_BYTES,
         pages_per_worker: int = MAX_PAGES_PER_WORKER,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         self.workers = usable_cpu_count() if workers == "auto" else max(1, workers)
         self.timeout_seconds = timeout_seconds
-        self._pool = WorkerPool(self.workers, memory_bytes=memory_bytes, calls_per_worker=pages_per_worker)
+        self._pool = WorkerPool(
+            self.workers, memory_bytes=memory_bytes, calls_per_worker=pages_per_worker, prepare=prepare
+        )
         self._start_lock = threading.Lock()
         self._has_started = False
 
@@ -62,11 +67,17 @@ class Extractor:
         return self._pool.has_given_up
 
     async def extract_article(
-        self, page: Page, options: ExtractionOptions, *, outlet: str = ""
+        self,
+        page: Page,
+        options: ExtractionOptions,
+        *,
+        outlet: str = "",
+        analyse: Callable[[Page, Article], Article] | None = None,
     ) -> Article | NotArticle:
         """Returns the page's article, or the kind of a page without one.  Waits while all workers are busy.
 
-        ``outlet`` names the outlet whose share of the workers counts.
+        ``outlet`` names the outlet whose share of the workers counts.  ``analyse``, which is pickled, runs in the
+        worker on the page's article and returns it with its analysis.
 
         Raises ExtractionError of kind EXTRACTION_TIMEOUT after `timeout_seconds`, EXTRACTION_CRASH if the page ended
         several workers, EXTRACTION_MEMORY if it exceeds a worker's memory limit, EXTRACTION_ERROR for any other
@@ -77,7 +88,7 @@ class Extractor:
             # No variable holds the future: with an exception, it would form a cycle that keeps the page in memory.
             result = await asyncio.wrap_future(
                 self._pool.submit(
-                    worker.extract_article, page, options, timeout_seconds=self.timeout_seconds, owner=outlet
+                    worker.extract_article, page, options, analyse, timeout_seconds=self.timeout_seconds, owner=outlet
                 )
             )
         except CallTimeout as error:

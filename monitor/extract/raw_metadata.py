@@ -20,7 +20,7 @@ from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
 from monitor.urls import is_same_site, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from lxml.html import HtmlElement
 
@@ -33,9 +33,8 @@ _UNRELATED_REGIONS = (
 _PICTURE_REGIONS = Region.CAPTION | Region.FIGURE
 # Unrelated regions that a class may name of the whole page, such as "with-sidebar": not trusted around the h1.
 _REGIONS_OF_PAGE_CLASSES = Region.RELATED | Region.ASIDE | Region.PROMO | Region.EMBED | _PICTURE_REGIONS
-_find_byline_elements: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # the expression returns elements only
-    '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
-)
+_METADATA_TAGS = frozenset({"a", "meta", "link", "script", "time", "title", "h1", "h2", "h3"})
+_MAX_BYLINE_ELEMENTS = 300  # elements with microdata or an author's class that are read per page
 _MAX_TIME_ELEMENTS = 50  # <time> elements that are read per page
 _MAX_SUBHEADINGS = 10  # <h2> and <h3> elements that are read per page
 _MAX_TEASER_CHARACTERS = 400  # text of a teaser's box: headline, summary and date
@@ -86,29 +85,46 @@ class RawMetadata:
 def collect_raw_metadata(root: HtmlElement, url: str) -> RawMetadata:
     """Returns the metadata that the page at ``url`` states, as strings of the markup, in one pass over the elements."""
     raw = RawMetadata()
-    for element in root.iter("a", "meta", "link", "script", "time", "title", "h1", "h2", "h3"):
+    byline_elements = []
+    for element in root.iter(etree.Element):
         tag = element.tag
-        if tag == "a":
-            _collect_front_page_link(element, url, raw)
-        elif tag == "meta":
-            _collect_meta_element(element, raw)
-        elif tag == "link":
-            _collect_canonical_url(element, raw)
-        elif tag == "script":
-            _collect_json_ld_script(element, raw)
-        elif tag == "time":
-            _collect_time_element(element, url, raw)
-        elif tag == "title":
-            _collect_title_element(element, raw)
-        elif tag == "h1":
-            _collect_h1_text(element, raw)
-        elif len(raw.subheadings) < _MAX_SUBHEADINGS:
-            raw.subheadings.append(_element_text(element)[:500])
-    for element in _find_byline_elements(root)[:300]:
+        if tag in _METADATA_TAGS:
+            _collect_metadata_element(element, tag, url, raw)
+        if tag != "meta" and _may_be_byline(element):
+            byline_elements.append(element)
+    for element in byline_elements[:_MAX_BYLINE_ELEMENTS]:
         _collect_microdata_or_byline(element, raw)
     for name, scopes in raw.microdata_scopes.items():
         raw.microdata_values[name] = _values_of_main_scope(raw.microdata_values[name], scopes)
     return raw
+
+
+def _collect_metadata_element(element: HtmlElement, tag: str, url: str, raw: RawMetadata) -> None:
+    """Adds to ``raw`` what an element of one of `_METADATA_TAGS` states."""
+    if tag == "a":
+        _collect_front_page_link(element, url, raw)
+    elif tag == "meta":
+        _collect_meta_element(element, raw)
+    elif tag == "link":
+        _collect_canonical_url(element, raw)
+    elif tag == "script":
+        _collect_json_ld_script(element, raw)
+    elif tag == "time":
+        _collect_time_element(element, url, raw)
+    elif tag == "title":
+        _collect_title_element(element, raw)
+    elif tag == "h1":
+        _collect_h1_text(element, raw)
+    elif len(raw.subheadings) < _MAX_SUBHEADINGS:
+        raw.subheadings.append(_element_text(element)[:500])
+
+
+def _may_be_byline(element: HtmlElement) -> bool:
+    """Returns True if the element has a microdata property, or the relation or a class of an author."""
+    names = element.get("class")
+    if names and ("yline" in names or "uthor" in names):
+        return True
+    return element.get("itemprop") is not None or element.get("rel") == "author"
 
 
 def _collect_meta_element(element: HtmlElement, raw: RawMetadata) -> None:
@@ -184,7 +200,7 @@ def _collect_h1_text(h1: HtmlElement, raw: RawMetadata) -> None:
 def _heading_parts(h1: HtmlElement) -> Iterator[HeadingPart]:
     """Yields the texts of the first five elements directly inside an <h1> and the texts between them."""
     for element in islice(h1, 5):
-        text = _element_text(element)[:500] if isinstance(element.tag, str) else ""
+        text = _element_text(element)[:500]
         if text:
             is_kicker = bool(regions("span", element.get("class", ""), "") & Region.META)
             yield HeadingPart(text, is_element=True, is_kicker=is_kicker)
@@ -195,7 +211,10 @@ def _heading_parts(h1: HtmlElement) -> Iterator[HeadingPart]:
 
 def _collect_front_page_link(link: HtmlElement, url: str, raw: RawMetadata) -> None:
     """Adds the text of a link to ``raw`` if it leads to the front page of the site of ``url``."""
-    match = _FRONT_PAGE_LINK_PATTERN.fullmatch(link.get("href", ""))
+    href = link.get("href", "")
+    if href.startswith(("/", "#")) and href.strip() != "/":  # as most links do
+        return
+    match = _FRONT_PAGE_LINK_PATTERN.fullmatch(href)
     if match and len(raw.front_page_link_texts) < 10 and (not match[1] or is_same_site(match[1], url)):
         text = _element_text(link)
         if 5 <= len(text) <= 40:  # a shorter text may be the first word of a headline
@@ -276,11 +295,8 @@ def _is_update_time(element: HtmlElement) -> bool:
         names += f" {parent.get('class', '')}"
     if _UPDATE_CLASS_PATTERN.search(names):
         return not _PUBLICATION_CLASS_PATTERN.search(names)
-    while previous is not None and not isinstance(previous.tag, str) and not (previous.tail or "").strip():
-        previous = previous.getprevious()  # skips comments
     if previous is not None:
-        is_label = isinstance(previous.tag, str) and previous.tag != "time"
-        label = (previous.tail or "").strip() or (_element_text(previous) if is_label else "")
+        label = (previous.tail or "").strip() or (_element_text(previous) if previous.tag != "time" else "")
     else:
         label = (parent.text or "") if parent is not None else ""
     return UPDATE_LABEL_PATTERN.match(label) is not None
@@ -393,7 +409,7 @@ def _is_in_popup(element: HtmlElement) -> bool:
 def _byline_lines(element: HtmlElement) -> str:
     """Returns the text inside a byline, each block element on a line of its own, without scripts and popups."""
     pieces: list[str] = []
-    walker = etree.iterwalk(element, events=("start", "end", "comment"))
+    walker = etree.iterwalk(element, events=("start", "end"))
     for event, inner in walker:
         is_line = inner.tag in _LINE_TAGS
         if event == "start":

@@ -61,7 +61,7 @@ def trim_to_story(layout: Layout, kept: list[Block], hints: StoryHints) -> list[
         if not _is_title_or_title_start(b, hints.titles) and (_is_related_heading(b) or not _is_inserted_line(b))
     ]
     kept = [b for b in _cut_after_story(layout, _without_repeated_text(kept)) if not _is_inserted_line(b)]
-    text_indexes = [index for index, block in enumerate(kept) if block.weight > 60]
+    text_indexes = [index for index, block in enumerate(kept) if block.weight > 60 and not _is_dateline(block)]
     if not text_indexes:
         return kept
     first, last = text_indexes[0], text_indexes[-1]
@@ -97,11 +97,16 @@ def trim_to_story(layout: Layout, kept: list[Block], hints: StoryHints) -> list[
         return is_among_running_text(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if belongs_to_story(index, block)]
-    while kept and phrases.is_appeal(kept[-1].text):
+    while kept and (phrases.is_appeal(kept[-1].text) or phrases.names_source(kept[-1].text)):
         kept.pop()
     while kept and kept[-1].tag in SUBHEADING_TAGS:
         kept.pop()
     return _with_standfirst(layout, kept, hints)
+
+
+def _is_dateline(block: Block) -> bool:
+    """Returns True if the block is a line with a date, and no sentence."""
+    return phrases.is_date_or_signature_line(block.text) and not SENTENCE_END.search(block.text)
 
 
 def _is_title_or_title_start(block: Block, titles: frozenset[str]) -> bool:

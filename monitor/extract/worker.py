@@ -19,14 +19,17 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from monitor.extract.call_pipe import receive_call
+from monitor.models import NotArticle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
     from monitor.extract.options import ExtractionOptions
-    from monitor.models import Article, NotArticle, Page
+    from monitor.models import Article, Page
 
 PRELOAD_MODULE = "monitor.extract.worker_preload"  # the fork server imports it once for all workers
+COLLECTION_THRESHOLD = 50_000  # containers after which Python looks for cycles: as many as a page has, which has none
 MAX_ERROR_CHARACTERS = 1000  # of an exception's text, which may contain the page
 _PR_SET_PDEATHSIG = 1  # option of prctl(2): the signal that a process gets when its parent ends
 
@@ -40,15 +43,19 @@ class CallResult:
     is_memory_error: bool = False  # the function needed more memory than the worker may use
 
 
-def serve(connection: Connection, memory_bytes: int) -> None:
+def serve(connection: Connection, memory_bytes: int, prepare: Callable[[], None] | None = None) -> None:
     """Sends an empty text once this process is ready, else the error; then answers calls until the pipe closes.
 
-    A call is a pair of a function and its arguments; the answer is a CallResult.
+    A call is a pair of a function and its arguments; the answer is a CallResult.  ``prepare`` is called first.
     """
     try:
-        _initialize_worker(memory_bytes)
+        _initialize_worker()
         __import__(PRELOAD_MODULE)
+        if prepare is not None:
+            prepare()
+        _limit_memory(memory_bytes)
         gc.freeze()
+        gc.set_threshold(COLLECTION_THRESHOLD)
     except Exception as error:  # noqa: BLE001  the crawling process reports it
         connection.send(_error_text(error))
         return
@@ -88,19 +95,21 @@ def _error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARACTERS]
 
 
-def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
-    """Returns the page's article, or the kind of a page without one."""
+def extract_article(
+    page: Page, options: ExtractionOptions, analyse: Callable[[Page, Article], Article] | None = None
+) -> Article | NotArticle:
+    """Returns the page's article, passed through ``analyse``; or the kind of a page without one."""
     from monitor.extract import pipeline
 
-    return pipeline.extract_article(page, options)
+    article = pipeline.extract_article(page, options)
+    return article if analyse is None or isinstance(article, NotArticle) else analyse(page, article)
 
 
-def _initialize_worker(memory_bytes: int) -> None:
-    """Prepares this worker process: it exits with its parent, and its memory may grow by ``memory_bytes``."""
+def _initialize_worker() -> None:
+    """Prepares this worker process: it exits with its parent, and logs no errors of the libraries."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too; the crawling process ends it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # the fork server blocks them
     _exit_with_parent()
-    _limit_memory(memory_bytes)
     logging.disable(logging.ERROR)  # the libraries log an error for each bad page; the result contains it too
 
 

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.errors import WorkersUnavailable
 from monitor.extract.call_queue import CallQueue, TakenCall
-from monitor.extract.worker_process import CallTimeout, WorkerDied, WorkerProcess, WorkerStartError
+from monitor.extract.worker_process import (
+    CallTimeout,
+    WorkerDied,
+    WorkerProcess,
+    WorkerStartError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,15 +56,24 @@ class _Call:
 class WorkerPool:
     """Runs calls in ``workers`` processes; replaces a process that ends, and each after ``calls_per_worker`` calls.
 
+    Each worker calls ``prepare`` first, if it is given.
     ``problem`` is the reason why no worker can be started at present, else empty; ``has_given_up`` is True while the
     problem has lasted for longer than GIVE_UP_SECONDS.
     """
 
-    def __init__(self, workers: int, *, memory_bytes: int, calls_per_worker: int) -> None:
+    def __init__(
+        self,
+        workers: int,
+        *,
+        memory_bytes: int,
+        calls_per_worker: int,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
         self.problem = ""
         self.has_given_up = False
         self._worker_count = workers
         self._memory_bytes = memory_bytes
+        self._prepare = prepare
         self._calls_per_worker = calls_per_worker
         self._calls = CallQueue[_Call](workers)
         self._threads: list[threading.Thread] = []
@@ -173,7 +187,7 @@ class WorkerPool:
         pause = FIRST_RESTART_PAUSE_SECONDS
         while not self._closing.is_set():
             try:
-                worker = WorkerProcess.start(self._memory_bytes)
+                worker = WorkerProcess.start(self._memory_bytes, self._prepare)
             except WorkerStartError as error:
                 self._record_failed_start(str(error))
                 self._closing.wait(pause)

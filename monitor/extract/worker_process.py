@@ -25,6 +25,7 @@ TRANSFER_TIMEOUT_SECONDS = 30  # for one part of a page or result to pass throug
 KILL_TIMEOUT_SECONDS = 5.0  # for a killed worker to end
 
 _start_lock = threading.Lock()
+_preloaded_modules = dict.fromkeys((worker.__name__, worker.PRELOAD_MODULE))
 
 
 class WorkerStartError(Exception):
@@ -43,6 +44,11 @@ class CallTimeout(Exception):
     """A call took longer than allowed; the worker must be killed."""
 
 
+def preload(module: str) -> None:
+    """Makes the fork server import a module too, once for all workers; no effect if it runs already."""
+    _preloaded_modules[module] = None
+
+
 class WorkerProcess:
     """A running worker process, which handles one call at a time; `start` creates instances."""
 
@@ -54,21 +60,25 @@ class WorkerProcess:
         self._is_closed = False
 
     @classmethod
-    def start(cls, memory_bytes: int) -> WorkerProcess:
-        """Starts a worker whose memory may grow by ``memory_bytes``, and waits until it has imported its libraries.
+    def start(cls, memory_bytes: int, prepare: Callable[[], None] | None = None) -> WorkerProcess:
+        """Starts a worker whose memory may grow by ``memory_bytes``, and waits until it is ready.
 
-        Starts the fork server too if it does not run.  Raises WorkerStartError.
+        ``prepare``, which is pickled, is called in it first, before its memory is limited.  Starts the fork server
+        too if it does not run.  Raises WorkerStartError.
         """
         # The fork server is a small process from which workers are forked: they inherit its imports, but not the
         # reactor, threads and sockets of this process.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([worker.__name__, worker.PRELOAD_MODULE])
+        context.set_forkserver_preload([*_preloaded_modules])
         try:
             with _start_lock, _terminal_signals_blocked():
                 connection, worker_connection = context.Pipe()
                 with worker_connection:  # closed here, so that the end of the worker closes the pipe
                     process = context.Process(
-                        target=worker.serve, args=(worker_connection, memory_bytes), name="extraction", daemon=True
+                        target=worker.serve,
+                        args=(worker_connection, memory_bytes, prepare),
+                        name="extraction",
+                        daemon=True,
                     )
                     process.start()
             _set_transfer_timeout(connection)

@@ -20,18 +20,19 @@ from monitor.discovery.publishers import Publishers, publisher_of
 from monitor.errors import ExtractionError, FetchError
 from monitor.extract import ExtractionOptions
 from monitor.failures import FailureKind
+from monitor.ingest.article_analysis import ArticleAnalyser
 from monitor.ingest.article_reader import ArticleReader, ReadArticle, is_page_of
 from monitor.ingest.commit_queue import CommitQueue
-from monitor.ingest.decision import CommitDecider, Decision
+from monitor.ingest.decision import CommitDecider, Decision, copied_story
 from monitor.ingest.headline import RecentWalls, headline_article
 from monitor.ingest.identity import HEADLINE_FLAG, is_moved_story, is_same_story
 from monitor.ingest.long_articles import LongArticles
-from monitor.ingest.story_of_article import story_from
+from monitor.ingest.story_of_article import StoryBasis, story_from, valid_analysis
 from monitor.models import Article, CommitResult, Disposition, FrontierEntry, NotArticle, Outcome, Page, PageCommit
 from monitor.urls import is_front_page_url, publisher_key, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from monitor.config import Config, Outlet
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from monitor.extract.boilerplate import Boilerplate
     from monitor.ingest.article_reader import FetchLinkedPage
     from monitor.ingest.commit_queue import StoreCall
+    from monitor.ingest.decision import NearStory
     from monitor.models import Candidate, Story
     from monitor.query.rules import RuleSet
     from monitor.store import Store
@@ -110,10 +112,12 @@ class Ingest:
                 publisher, boilerplate.hashes(site=site_of(page)), listed_at=entry.candidate.published_at
             )
             try:
-                return await self.extractor.extract_article(page, options, outlet=outlet.name)
+                return await self.extractor.extract_article(page, options, outlet=outlet.name, analyse=analyse)
             finally:
                 release_body()
 
+        oldest = self._oldest(outlet, page) if entry.story is None else None
+        analyse = ArticleAnalyser(StoryBasis.of(publisher, entry), oldest)
         reader = ArticleReader(fetch_linked, extract)
         try:
             article = await extract(page)
@@ -217,10 +221,7 @@ class Ingest:
             return None
         if self.publishers.is_of_another(outlet, claimed[0].url):
             return None
-        # In a thread, as below: analysing a text of megabytes takes seconds.
-        story, other = [
-            await asyncio.to_thread(story_from, outlet, entry, *each) for each in ((page, article), claimed)
-        ]
+        story, other = [await _story_from(outlet, entry, *each) for each in ((page, article), claimed)]
         return claimed if await asyncio.to_thread(is_same_story, story, other) else None
 
     async def _commit_article(
@@ -250,12 +251,13 @@ class Ingest:
                     continue
             commit = decision.commit
             try:
-                if not is_move_checked and _is_new_near_duplicate(commit):
+                if not is_move_checked and (new_story := _new_near_duplicate(commit)):
                     is_move_checked = True
-                    moved_story = await self._find_moved_story(outlet, entry, read, reader)
+                    near = await self.call(self.decider.near_stories_of_publisher, new_story, commit.signature)
+                    moved_story = await self._find_moved_story(outlet, entry, read, reader, near)
                     if moved_story is not None:
                         continue
-                    if copied := await self.call(self.decider.copied_story, commit.story):
+                    if copied := copied_story(new_story, near):
                         duplicate = Outcome(disposition=Disposition.DUPLICATE, detail=copied.url)
                         settled = retry_policy.finished_entry(replace(entry, story=copied.id))
                         return await self._settle_without_story(settled, duplicate)
@@ -279,11 +281,15 @@ class Ingest:
         return await self._settle_failure(outlet, entry, FailureKind.CONFLICT, label=FailureKind.CONFLICT.label)
 
     async def _find_moved_story(
-        self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
+        self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader, near: Sequence[NearStory]
     ) -> Story | None:
-        """Returns the outlet's stored story whose address is gone, or leads to this page; None if there is none."""
-        story = await asyncio.to_thread(story_from, outlet, entry, read.page, read.article)
-        earlier: Story | None = await self.call(self.decider.moved_story_candidate, story)
+        """Returns the outlet's stored story whose address is gone, or leads to this page; None if there is none.
+
+        ``near`` are the outlet's stored stories with a similar text.
+        """
+        story = await _story_from(outlet, entry, read.page, read.article)
+        candidates = (other.story for other in near if other.story.id != story.id)
+        earlier = next((other for other in candidates if other.first_seen_at < story.first_seen_at), None)
         if earlier is None or story_id(earlier.url) == story.id:  # its move is stored, but not yet this entry's end
             return earlier
         landed_url = await reader.landed_url(earlier.url)
@@ -298,13 +304,13 @@ class Ingest:
 
         Some sources give one GUID to all their entries.
         """
-        story = await asyncio.to_thread(story_from, outlet, entry, read.page, read.article)
+        story = await _story_from(outlet, entry, read.page, read.article)
         if HEADLINE_FLAG in earlier.flags or story_id(earlier.url) == story.id:
             return False
         shown = await reader.read_article(earlier.url)
         if shown is None or story_id(shown[0].url) == story_id(read.page.url):
             return False
-        shown_story = await asyncio.to_thread(story_from, outlet, entry, *shown)
+        shown_story = await _story_from(outlet, entry, *shown)
         return not await asyncio.to_thread(is_moved_story, story, shown_story)
 
     async def settle_not_modified(self, entry: FrontierEntry) -> Outcome:
@@ -373,8 +379,11 @@ class Ingest:
 
     def _is_too_old(self, outlet: Outlet, article: Article, page: Page) -> bool:
         """Returns True if the article was published more than ``max_age`` before the fetch; False without a date."""
-        oldest = page.fetched_at - (outlet.max_age or self.config.crawl.max_age)
-        return article.published_at is not None and article.published_at < oldest
+        return article.published_at is not None and article.published_at < self._oldest(outlet, page)
+
+    def _oldest(self, outlet: Outlet, page: Page) -> datetime:
+        """Returns the publication time of the oldest story that is stored of a page fetched now."""
+        return page.fetched_at - (outlet.max_age or self.config.crawl.max_age)
 
     async def _settle_failure(
         self,
@@ -456,16 +465,20 @@ class Ingest:
         return replace(outcome, next_at=entry.next_at)
 
 
+async def _story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> Story:
+    """Returns the article as a story; in a thread unless the worker has analysed it, as a long text takes seconds."""
+    if valid_analysis(article):
+        return story_from(outlet, entry, page, article)
+    return await asyncio.to_thread(story_from, outlet, entry, page, article)
+
+
 def _chosen_of_circle(claiming: list[tuple[Page, Article]]) -> tuple[Page, Article]:
     """Returns one of the pages that claim each other, without its claim; wherever the circle begins, the same one."""
     page, article = min(claiming, key=lambda each: each[0].url)
     return page, replace(article, canonical_url=None)
 
 
-def _is_new_near_duplicate(commit: PageCommit) -> bool:
-    """Returns True if the commit stores a new story in the cluster of another."""
-    return (
-        commit.outcome.disposition is Disposition.STORED
-        and commit.story is not None
-        and (commit.story.cluster != commit.story.id)
-    )
+def _new_near_duplicate(commit: PageCommit) -> Story | None:
+    """Returns the story of the commit if it is new and in the cluster of another; else None."""
+    story = commit.story if commit.outcome.disposition is Disposition.STORED else None
+    return story if story is not None and story.cluster != story.id else None

@@ -18,11 +18,12 @@ from monitor.ingest.identity import (
     is_same_story,
     tells_of_headline,
 )
-from monitor.ingest.story_of_article import story_from
+from monitor.ingest.story_of_article import story_from, valid_analysis
 from monitor.models import Disposition, FrontierEntry, Hit, Outcome, Page, PageCommit, Story
 from monitor.notify.delivery_times import next_delivery_time
 from monitor.notify.new_notifications import new_notifications
 from monitor.query.matcher import AnalysedStory
+from monitor.query.rules import RuleMatches
 from monitor.retry_policy import entry_after_incomplete_article, entry_after_recheck, next_recheck_at
 from monitor.urls import canonical_url, former_story_ids, story_id
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from monitor.discovery.publishers import Publishers
     from monitor.ingest.article_reader import ReadArticle
     from monitor.ingest.commit_queue import CommitQueue
-    from monitor.models import Article, Candidate, Notification
+    from monitor.models import Article, ArticleAnalysis, Candidate, Notification
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
@@ -67,6 +68,19 @@ class Decision:
     @property
     def _of_page(self) -> PageCommit:
         return self.commit if self.after is None or self.commit.story is not None else self.after
+
+
+@dataclass(frozen=True, slots=True)
+class NearStory:
+    """A stored story and the similarity of its text to that of another, see `monitor.similarity`."""
+
+    story: Story
+    similarity: float
+
+
+def copied_story(story: Story, near: Iterable[NearStory]) -> Story | None:
+    """Returns the stored story of which the new ``story`` is a copy; None if none is."""
+    return next((other.story for other in near if is_copy(story, other.story, similarity=other.similarity)), None)
 
 
 class CommitDecider:
@@ -132,7 +146,7 @@ class CommitDecider:
         if stored is None and other_story is None and (earlier := self._find_story_by_guid(read_entry, story)):
             return replace(self._decide_successor(read_entry, earlier, story, aliases), predecessor=earlier)
         if stored is None:
-            commit = self._commit_new_story(read_entry, story, aliases)
+            commit = self._commit_new_story(read_entry, story, aliases, valid_analysis(article))
         elif self._is_duplicate(entry, stored):
             settled = replace(read_entry, story=stored.id, next_at=None)
             outcome = Outcome(disposition=Disposition.DUPLICATE, detail=stored.url)
@@ -207,32 +221,22 @@ class CommitDecider:
         commit = self._commit_correction(taken, stored, story, (), is_takeover=True)
         return replace(commit, outcome=Outcome(disposition=Disposition.UPDATED, kind=HEADLINE_FLAG))
 
-    def moved_story_candidate(self, story: Story) -> Story | None:
-        """Returns the stored story of the same publisher whose text is most like that of ``story``; None if none is.
+    def near_stories_of_publisher(self, story: Story, signature: Sequence[int]) -> list[NearStory]:
+        """Returns the stored stories of the same publisher whose text is like that of ``story``, with its signature.
 
-        If its address is gone or leads to that of ``story``, it is the same story.
+        The most similar comes first, of equally similar ones the newest.  If the address of one is gone or leads to
+        that of ``story``, it is the same story.
         """
-        return next((s for s in self._near_stories_of_publisher(story) if s.first_seen_at < story.first_seen_at), None)
-
-    def copied_story(self, story: Story) -> Story | None:
-        """Returns the stored story of the same publisher of which the new ``story`` is a copy; None if none is."""
-        return next((stored for stored in self._near_stories_of_publisher(story) if is_copy(story, stored)), None)
-
-    def _near_stories_of_publisher(self, story: Story) -> list[Story]:
-        """Returns the stored stories of the same publisher whose text is like that of ``story``.
-
-        The most similar comes first, of equally similar ones the newest.
-        """
-        signature = similarity.signature(story.text)
         near = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
-        similarities = {
-            name: similarity.similarity(signature, other)
-            for name, _, other in near
-            if name != story.id and similarity.similarity(signature, other) >= MIN_SAME_STORY_SIMILARITY
-        }
-        stored = self._store.stories(list(similarities)).values()
-        of_publisher = [other for other in stored if self._publishers.is_same_publisher(other, story)]
-        return sorted(of_publisher, key=lambda other: (similarities[other.id], other.first_seen_at), reverse=True)
+        similarities = {name: similarity.similarity(signature, other) for name, _, other in near if name != story.id}
+        similar = [name for name, share in similarities.items() if share >= MIN_SAME_STORY_SIMILARITY]
+        stored = self._store.stories(similar).values()
+        of_publisher = [
+            NearStory(other, similarities[other.id])
+            for other in stored
+            if self._publishers.is_same_publisher(other, story)
+        ]
+        return sorted(of_publisher, key=lambda near: (near.similarity, near.story.first_seen_at), reverse=True)
 
     def _find_story_by_guid(self, entry: FrontierEntry, story: Story) -> Story | None:
         """Returns the stored story that the source listed earlier with the same GUID, if it is like ``story``.
@@ -312,16 +316,24 @@ class CommitDecider:
             return False
         return entry.id == stored.id or not self._commits.has_settled(stored.id)
 
-    def _commit_new_story(self, entry: FrontierEntry, story: Story, aliases: Sequence[str]) -> PageCommit:
-        """Returns the writes for a story that is not stored; no story if it is off-topic and only matches are kept."""
-        analysed = AnalysedStory(story)
-        matches = self._rules.match(analysed)
+    def _commit_new_story(
+        self,
+        entry: FrontierEntry,
+        story: Story,
+        aliases: Sequence[str],
+        analysis: ArticleAnalysis | None = None,
+    ) -> PageCommit:
+        """Returns the writes for a story that is not stored; no story if it is off-topic and only matches are kept.
+
+        ``analysis`` is that of the story's text.
+        """
+        matches, context_of = self._matches_and_contexts(story, analysis)
         if self._keep == "matching" and not matches.topics and not matches.alerts:
             next_at = next_recheck_at(entry, now=self._now()) if _may_story_grow(story) else None
             rechecked = replace(entry, rechecks=entry.rechecks + 1, next_at=next_at)
             disposition = Disposition.UNCHANGED if entry.rechecks else Disposition.OFF_TOPIC
             return PageCommit(entry=rechecked, outcome=Outcome(disposition=disposition), aliases=tuple(aliases))
-        signature = similarity.signature(story.text)
+        signature = similarity.signature(story.text) if analysis is None else analysis.signature
         cluster = self.clusters.assign_cluster(story, signature)
         story = replace(story, topics=matches.topics, alerts=matches.alerts, cluster=cluster)
         entry = replace(entry, story=story.id)
@@ -331,7 +343,7 @@ class CommitDecider:
             story=story,
             aliases=tuple(aliases),
             signature=signature,
-            hits=tuple(self._new_hit(alert, analysed.with_story(story)) for alert in matches.alerts),
+            hits=tuple(_hit(alert, story, context_of(alert)) for alert in matches.alerts),
             notifications=tuple(self._new_notifications(matches.alerts, story)),
         )
 
@@ -390,15 +402,33 @@ class CommitDecider:
             story=story,
             aliases=aliases,
             signature=similarity.signature(story.text),
-            hits=tuple(self._new_hit(alert, analysed.with_story(story)) for alert in fired),
+            hits=tuple(
+                _hit(alert, story, self._rules.best_context_line(alert, analysed.with_story(story))) for alert in fired
+            ),
             notifications=tuple(self._new_notifications(fired, story)),
         )
 
-    def _new_hit(self, alert: str, analysed: AnalysedStory) -> Hit:
-        """Returns the hit of this alert on this version of the story."""
-        story = analysed.story
-        context = self._rules.best_context_line(alert, analysed)
-        return Hit.of_story(alert, story, matched_at=story.updated_at, context=context)
+    def _matches_and_contexts(
+        self, story: Story, analysis: ArticleAnalysis | None
+    ) -> tuple[RuleMatches, Callable[[str], str]]:
+        """Returns the rules that match a story, and a function that returns the context line of an alert.
+
+        Takes them from the worker's analysis if it matched the same story.  The worker does not know under which of its
+        addresses the story is stored, which matters only to rules that read it.
+        """
+        matched = analysis.matched if analysis is not None else None
+        if analysis is not None and matched is not None and self._is_same_to_rules(matched, story):
+            contexts = dict(zip(matched.alerts, analysis.contexts, strict=True))
+            return RuleMatches(matched.topics, matched.alerts), contexts.__getitem__
+        analysed = AnalysedStory(story)
+        matches = self._rules.match(analysed)
+        analysed = analysed.with_story(replace(story, topics=matches.topics, alerts=matches.alerts))
+        return matches, lambda alert: self._rules.best_context_line(alert, analysed)
+
+    def _is_same_to_rules(self, matched: Story, story: Story) -> bool:
+        """Returns True if the stories are equal but for their topics and alerts and, if no rule reads it, the URL."""
+        same = replace(matched, topics=story.topics, alerts=story.alerts)
+        return story == (same if self._rules.reads_addresses else replace(same, id=story.id, url=story.url))
 
     def _new_notifications(self, alerts: Iterable[str], story: Story) -> Iterator[Notification]:
         """Yields a notification for each alert and channel of the alert, due at the alert's delivery time."""
@@ -408,6 +438,11 @@ class CommitDecider:
             yield from new_notifications(
                 alert, story=story.id, version=story.version, due_at=due_at, created_at=created_at
             )
+
+
+def _hit(alert: str, story: Story, context: str) -> Hit:
+    """Returns the hit of this alert on this version of the story."""
+    return Hit.of_story(alert, story, matched_at=story.updated_at, context=context)
 
 
 def _is_successor(story: Story, stored: Story) -> bool:

@@ -80,17 +80,20 @@ def is_moved_story(new: Story, old: Story) -> bool:
     return is_same_text and has_similar_title(new, old)
 
 
-def is_copy(new: Story, old: Story) -> bool:
-    """Returns True if ``new`` shows title and text of ``old`` at a further address, such as one with a session id."""
+def is_copy(new: Story, old: Story, *, similarity: float) -> bool:
+    """Returns True if ``new`` shows title and text of ``old`` at a further address, such as one with a session id.
+
+    ``similarity`` is that of the two texts, see `monitor.similarity`.
+    """
+    if similarity < MIN_COPY_SHARE:
+        return False
     if {*new.flags, *old.flags} & {"live", HEADLINE_FLAG} or not new.title.split():
         return False
     lengths = sorted((len(new.text), len(old.text)))
     if new.title.casefold().split() != old.title.casefold().split() or lengths[0] < MIN_COPY_SHARE * lengths[1]:
         return False
     times = new.published_at, old.published_at
-    if times[0] is not None and times[1] is not None and abs(times[0] - times[1]) > MAX_SAME_STORY_AGE:
-        return False
-    return similarity.similarity(similarity.signature(new.text), similarity.signature(old.text)) >= MIN_COPY_SHARE
+    return times[0] is None or times[1] is None or abs(times[0] - times[1]) <= MAX_SAME_STORY_AGE
 
 
 def has_unique_guid(entries: Iterable[FrontierEntry]) -> bool:

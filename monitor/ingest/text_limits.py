@@ -36,6 +36,8 @@ def limited_article(article: Article) -> Article:
 
 def cut_words(text: str) -> str:
     """Returns the text up to MAX_WORDS words and MAX_DIFFERENT_WORDS different words."""
+    if len(text) <= MAX_DIFFERENT_WORDS:
+        return text
     words = words_of(text)
     if len(words) <= MAX_WORDS and len(set(words)) <= MAX_DIFFERENT_WORDS:
         return text

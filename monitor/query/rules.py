@@ -6,6 +6,7 @@ A rule is a compiled topic or alert; `monitor.query.rule_index` finds the rules 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.models import now as current_time
@@ -13,6 +14,7 @@ from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.parse import parse
 from monitor.query.rule_index import RuleIndex, index_rules
 from monitor.query.snippets import best_context_line
+from monitor.query.syntax import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +35,10 @@ class RuleMatches:
 
 
 class RuleSet:
-    """The compiled topics and alerts of a configuration.  Never changes, so any thread may use it."""
+    """The compiled topics and alerts of a configuration.  Never changes, so any thread may use it; can be pickled.
+
+    ``reads_addresses``: True if a rule compares the URLs of stories.
+    """
 
     def __init__(
         self,
@@ -47,13 +52,23 @@ class RuleSet:
 
         Rules that ``previous`` has too, with the same tree (object), are not indexed again.
         """
-        self._alerts = dict(alerts)
+        self._topics, self._alerts, self._filter_nodes = dict(topics), dict(alerts), dict(filters or {})
+        self.reads_addresses = any(
+            getattr(part, "field", "") == "url"
+            for nodes in (self._topics, self._alerts, self._filter_nodes)
+            for node in nodes.values()
+            for part in walk(node)
+        )
         self._filters = {name: story_predicate(node) for name, node in (filters or {}).items()}
         self.topic_index: RuleIndex = previous.topic_index.changed(topics) if previous else index_rules(topics)
         self.alert_index: RuleIndex = previous.alert_index.changed(alerts) if previous else index_rules(alerts)
         self._parsed_topics: _ParsedQueries = {}
         self._parsed_alerts: _ParsedQueries = {}
         self._fragments: Fragments | None = None
+
+    def __reduce__(self) -> tuple[partial[RuleSet], tuple[()]]:
+        """Pickles the parsed queries: the process that gets them compiles them."""
+        return partial(RuleSet, topics=self._topics, alerts=self._alerts, filters=self._filter_nodes), ()
 
     @classmethod
     def of(cls, config: Config) -> RuleSet:

@@ -28,7 +28,7 @@ class ClosableStub:
 @pytest.fixture
 def service() -> Iterator[Service]:
     stub: Any = ClosableStub()
-    service = Service(Config(), stub, stub, store_retry_timeout=timedelta(seconds=1.5))
+    service = Service(Config(), stub, stub, stub, store_retry_timeout=timedelta(seconds=1.5))
     yield service
     service.close()
 

@@ -19,41 +19,41 @@ def _extract_harmless(page: Page, options: ExtractionOptions) -> Article | NotAr
     return None if page.body == HARM else pipeline.extract_article(page, options)
 
 
-def hang(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+def hang(page: Page, options: ExtractionOptions, analyse: None = None) -> Article | NotArticle:
     if result := _extract_harmless(page, options):
         return result
     while True:
         pass
 
 
-def hang_always(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+def hang_always(page: Page, options: ExtractionOptions, analyse: None = None) -> Article | NotArticle:
     while True:
         pass
 
 
-def die(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+def die(page: Page, options: ExtractionOptions, analyse: None = None) -> Article | NotArticle:
     if result := _extract_harmless(page, options):
         return result
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
 
-def bloat(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+def bloat(page: Page, options: ExtractionOptions, analyse: None = None) -> Article | NotArticle:
     if result := _extract_harmless(page, options):
         return result
     hoard = [bytearray(10_000_000) for _ in range(1000)]
     raise AssertionError(len(hoard))
 
 
-def fail(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+def fail(page: Page, options: ExtractionOptions, analyse: None = None) -> Article | NotArticle:
     if result := _extract_harmless(page, options):
         return result
     raise ValueError("an error within a parser")
 
 
-def recurse(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+def recurse(page: Page, options: ExtractionOptions, analyse: None = None) -> Article | NotArticle:
     return _extract_harmless(page, options) or recurse(page, options)
 
 
-def process_id(page: Page, options: ExtractionOptions) -> str:
+def process_id(page: Page, options: ExtractionOptions, analyse: None = None) -> str:
     return str(os.getpid())

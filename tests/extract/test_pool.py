@@ -94,10 +94,10 @@ def test_event_loop_keeps_running_while_workers_start(monkeypatch: pytest.Monkey
     is_starting, has_run_on = threading.Event(), threading.Event()
     start, results = WorkerProcess.start, []
 
-    def start_after_the_loop_has_run_on(memory_bytes: int) -> WorkerProcess:
+    def start_after_the_loop_has_run_on(memory_bytes: int, prepare: None) -> WorkerProcess:
         is_starting.set()
         results.append(has_run_on.wait(20))
-        return start(memory_bytes)
+        return start(memory_bytes, prepare)
 
     async def main() -> None:
         async with Extractor(1) as extractor:

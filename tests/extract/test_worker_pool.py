@@ -125,7 +125,7 @@ def starts_that_fail(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyP
     monkeypatch.setattr(worker_pool, "MAX_WAIT_FOR_WORKERS_SECONDS", 0.05)
     monkeypatch.setattr(worker_pool, "GIVE_UP_SECONDS", 0.1)
 
-    def fail(_: int) -> WorkerProcess:
+    def fail(_: int, prepare: None) -> WorkerProcess:
         raise WorkerStartError("no memory")
 
     with pytest.MonkeyPatch.context() as failing:
