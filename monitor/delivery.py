@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor import chat, webhook
+from monitor.chat.channel import ChatChannel
 from monitor.mail import CHANNEL_NAME
 from monitor.mail.channel import EmailChannel
 from monitor.mail.ops_mail import OpsMail
@@ -12,6 +14,7 @@ from monitor.models import now as clock
 from monitor.notify.dispatcher import Dispatcher
 from monitor.notify.empty_digests import EmptyDigests
 from monitor.store.protocol import OutboxRecord
+from monitor.webhook.channel import WebhookChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +49,15 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
 
 def configured_channels(config: Config) -> dict[str, Channel]:
     """Returns the channels whose settings the configuration has, by name; none of them is connected yet."""
-    return {CHANNEL_NAME: EmailChannel(config)} if config.mail.url is not None else {}
+    used = {channel for alert in config.alerts for channel in alert.targets_by_channel}
+    channels: dict[str, Channel] = {}
+    if config.mail.url is not None:
+        channels[CHANNEL_NAME] = EmailChannel(config)
+    if webhook.CHANNEL_NAME in used:
+        channels[webhook.CHANNEL_NAME] = WebhookChannel(config)
+    if chat.CHANNEL_NAME in used:
+        channels[chat.CHANNEL_NAME] = ChatChannel(config)
+    return channels
 
 
 def unconfigured_channels(config: Config) -> list[str]:

@@ -35,7 +35,7 @@ RECENT_DAYS = 7
 HABIT_WEEKS = 4  # before the recent days
 MAX_HITS = MAX_WAITING = 100_000  # that are counted, of all alerts
 SHOWN_SETTINGS = {
-    *("name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
+    *("name", "query", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
     *("when_empty", "max_per_hour", "quiet_hours", "late_after", "outlets", "languages", "countries", "topics"),
 }
 
@@ -114,9 +114,11 @@ class AlertStatus:
 
     def to_json(self) -> Json:
         """Returns the state as JSON.  Lists the settings by name, because the targets of a channel may be secret."""
+        targets_by_channel = described_targets(self.alert.targets_by_channel)
         return {
             **self.alert.model_dump(mode="json", include=SHOWN_SETTINGS),
-            "targets": described_targets(self.alert.targets_by_channel),
+            "to": [target for targets in targets_by_channel.values() for target in targets],
+            "targets": targets_by_channel,
             "hits_7d": len(self.recent_hits),
             "usual_hits_7d": self.usual_hits,
             "last_hit_at": rfc3339(self.last_hit.matched_at) if self.last_hit else None,

@@ -209,7 +209,7 @@ def _has_mail_problem(context: CommandContext) -> bool:
     from monitor.mail.smtp import SmtpConnection
 
     address = mail_url.parse_mail_url(settings.url.get_secret_value())
-    recipient = next((target for alert in context.config.alerts for target in alert.to), None)
+    recipient = next((target for alert in context.config.alerts for target in alert.mail_addresses), None)
     try:
         with SmtpConnection(address, timeout=settings.timeout.total_seconds()) as connection:
             connection.open()

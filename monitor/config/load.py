@@ -92,6 +92,7 @@ def _config_and_problems(data: dict[str, Any]) -> tuple[Config | None, list[tupl
 _MAPPING_EXPECTED_MESSAGE = "must be keys and values"
 _MAPPING_EXAMPLE_BY_KEY = {  # by top-level key
     "store": '{url: "sqlite:monitor.db"}',
+    "webhook": "{secret: {env: WEBHOOK_SECRET}}",
     "mail": '{url: "smtp://mail.example.org:25", sender: monitor@example.org}',
     "terms": "{russia-banks: 'Sberbank OR VTB'}",
     "topics": "{chips: 'chip AND export'}",

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 from monitor import __version__
 from monitor.config.access import Auth, Cookies, Headers, Login, Proxy, UserAgent
 from monitor.config.model import FrozenModel
+from monitor.config.targets import Targets, Webhooks, channel_of, target_name
 from monitor.config.types import (
     ApiKey,
     Budget,
@@ -48,7 +49,7 @@ from monitor.config.types import (
     valid_single_line,
 )
 from monitor.countries import guess_country
-from monitor.mail import CHANNEL_NAME
+from monitor.mail import CHANNEL_NAME as EMAIL
 from monitor.polling.budget import DEFAULT_POLL_BUDGET
 from monitor.query.fragments import Fragments, fragments_of
 from monitor.query.syntax import Value
@@ -167,7 +168,7 @@ class Outlet(FrozenModel):
 class Alert(FrozenModel):
     name: NonEmptyName
     query: QueryText
-    to: Annotated[MailAddresses, Field(min_length=1)]
+    to: Annotated[Targets, Field(min_length=1, repr=False)]  # mail addresses, webhooks, addresses of chat services
     outlets: Names = ()  # if not empty, only stories of these outlets; so the next three
     languages: Languages = ()
     countries: Countries = ()
@@ -204,11 +205,23 @@ class Alert(FrozenModel):
 
     @property
     def targets_by_channel(self) -> dict[str, tuple[str, ...]]:
-        """The targets to which each channel delivers the alert, by the channel's name.
+        """The targets to which each channel delivers the alert, by the channel's name, without secrets.
 
         A channel without targets is left out, so that no notification is queued for it.
         """
-        return {channel: targets for channel, targets in ((CHANNEL_NAME, self.to),) if targets}
+        grouped: dict[str, list[str]] = {}
+        for address in self.to:
+            grouped.setdefault(channel_of(address), []).append(target_name(address))
+        return {channel: tuple(dict.fromkeys(targets)) for channel, targets in grouped.items()}
+
+    @property
+    def mail_addresses(self) -> tuple[str, ...]:
+        """The mail addresses in ``to``."""
+        return self.targets_by_channel.get(EMAIL, ())
+
+    def urls_by_target(self, channel: str) -> dict[str, str]:
+        """Returns the URLs in ``to`` of a channel other than email, by the names of the targets."""
+        return {target_name(address): address for address in self.to if channel_of(address) == channel}
 
 
 class KeepFor(FrozenModel):
@@ -223,6 +236,7 @@ class KeepFor(FrozenModel):
 class Config(FrozenModel):
     store: StoreSettings = StoreSettings()
     mail: MailSettings = MailSettings()
+    webhook: Webhooks = Webhooks()
     crawl: CrawlSettings = CrawlSettings()
     keep: Literal["matching", "all"] = "matching"
     keep_for: KeepFor = KeepFor()

@@ -27,6 +27,11 @@ class Batch:
     counted_alerts: tuple[str, ...] = ()  # alerts against whose limit of messages an hour the batch counts
 
     @property
+    def channel(self) -> str:
+        """The name of the channel, which all notifications of the batch share."""
+        return self.notifications[0].channel
+
+    @property
     def is_repeated(self) -> bool:
         """True if the batch was sent before, so that some of its targets may have receipts."""
         return any(notification.message_id for notification in self.notifications)
