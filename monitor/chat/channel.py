@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from monitor.chat.text import Markup
     from monitor.config import Config
     from monitor.models import Hit, Story
     from monitor.notify.channel import Message, Refusals
@@ -102,19 +103,18 @@ class ChatChannel:
     def _send(self, target: str, message: ChatMessage) -> None:
         """Sends a message to one target.  Raises DeliveryError unless the service accepts it."""
         service = self._service(target)
-        formats = service.notify_format if isinstance(service.notify_format, tuple) else (service.notify_format,)
-        is_plain = not {"markdown", "html"} & {str(getattr(each, "value", each)) for each in formats}
-        is_html = str(getattr(formats[0], "value", formats[0])) == "html"
+        shown_as = service.resolve_format("markdown").value
+        markup: Markup = "text" if shown_as == "text" else "markdown"
         limit = min(service.body_maxlen, MAX_BODY_CHARACTERS)
         if service.title_maxlen == 0:  # then apprise writes the title above the body
             limit -= MAX_TITLE_CHARACTERS + 10
-        if is_html:
+        if shown_as == "html":
             limit = int(limit * _HTML_EXPANSION)
-        body = message.body("text" if is_plain else "markdown", max_characters=limit)
+        body = message.body(markup, max_characters=limit)
         if hasattr(service, "use_blocks") and len(body) <= MAX_BLOCK_CHARACTERS:
             service.use_blocks = True
         with _apprise_log() as lines:
-            is_sent = service.notify(title=message.title, body=body, body_format="text" if is_plain else "markdown")
+            is_sent = service.notify(title=message.title, body=body, body_format=markup)
         if not is_sent:
             raise _error_of_log(lines)
 

@@ -79,8 +79,8 @@ Targets: TypeAlias = Annotated[
 class Webhooks(FrozenModel):
     """How requests to webhooks are signed, and how long they may take."""
 
-    secret: WebhookSecret | None = None  # signs the requests to all hosts that `secrets` does not name
-    secrets: dict[HostName, WebhookSecret] = Field(default_factory=dict)  # by host
+    secret: WebhookSecret | None = Field(default=None, repr=False)  # of hosts that `secrets` does not name
+    secrets: dict[HostName, WebhookSecret] = Field(default_factory=dict, repr=False)  # by host
     timeout: PositiveDuration = timedelta(seconds=15)  # of one request
 
     def secret_of(self, host: str) -> str | None:
