@@ -14,6 +14,7 @@ from monitor.models import now as clock
 from monitor.notify.dispatcher import Dispatcher
 from monitor.notify.empty_digests import EmptyDigests
 from monitor.store.protocol import OutboxRecord
+from monitor.volume.watch import VolumeWatch
 from monitor.webhook.channel import WebhookChannel
 
 if TYPE_CHECKING:
@@ -36,15 +37,17 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
     channels = configured_channels(config)
     email = channels.get(CHANNEL_NAME)
     empty_digests = EmptyDigests(store, config.alerts)
+    volume_watch = VolumeWatch(store, config, now=now)
 
-    def queue_placeholders() -> None:
+    def queue_what_is_due() -> None:
+        volume_watch.queue_findings()
         if placeholders := empty_digests.due_placeholders(now=now()):
             store.load([OutboxRecord(notification=each, sent_at=None) for each in placeholders])
             for each in placeholders:
                 empty_digests.record([each.alert], at=each.due_at)
 
     reports = OpsMail(config, email) if email else None
-    return Dispatcher(store, config, channels, reports, before_delivery=queue_placeholders, now=now)
+    return Dispatcher(store, config, channels, reports, before_delivery=queue_what_is_due, now=now)
 
 
 def configured_channels(config: Config) -> dict[str, Channel]:

@@ -42,6 +42,7 @@ from monitor.config.types import (
     TermName,
     Timezone,
     UrlPattern,
+    VolumeWindow,
     WaitCondition,
     WebUrl,
     WorkerCount,
@@ -64,6 +65,8 @@ ANY_HOST = "any"  # value of an outlet's ``hosts``, which is no host name
 Render: TypeAlias = Literal["none", "splash", "playwright", "auto"]
 
 DigestKind: TypeAlias = Literal["combined", "separate"]
+
+AlertType: TypeAlias = Literal["match", "spike", "flatline", "first_seen"]
 
 # Types of lists; the file may also have a single value instead of a list with one item.
 HostNames: TypeAlias = Annotated[tuple[HostName, ...], BeforeValidator(as_one_item_list)]
@@ -168,6 +171,8 @@ class Outlet(FrozenModel):
 class Alert(FrozenModel):
     name: NonEmptyName
     query: QueryText
+    type: AlertType = "match"  # each story that matches, or an unusual number of them, or names they never had
+    window: VolumeWindow | None = None  # of a spike or flatline: the hours whose stories are counted
     to: Annotated[Targets, Field(min_length=1, repr=False)]  # mail addresses, webhooks, addresses of chat services
     outlets: Names = ()  # if not empty, only stories of these outlets; so the next three
     languages: Languages = ()
@@ -183,6 +188,16 @@ class Alert(FrozenModel):
     digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
     when_empty: Literal["silent", "send"] = "silent"  # what a digest without a match does
     max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
+
+    @property
+    def volume_window(self) -> timedelta:
+        """The time whose stories a spike or flatline counts."""
+        return self.window or (timedelta(hours=6) if self.type == "spike" else timedelta(hours=24))
+
+    @property
+    def window_hours(self) -> int:
+        """The hours of `volume_window`."""
+        return int(self.volume_window / timedelta(hours=1))
 
     @property
     def filter_query(self) -> str:

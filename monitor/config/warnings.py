@@ -108,6 +108,8 @@ def _unknown_filter_values(config: Config, alert: Alert) -> Iterator[str]:
 def _ineffective_keys(alert: Alert) -> Iterator[str]:
     if alert.digest == "separate" and "max_entries" in alert.model_fields_set:
         yield "max_entries has no effect with digest: separate, whose mails show all events"
+    if alert.window and alert.type not in {"spike", "flatline"}:
+        yield f"window has no effect with type: {alert.type}; it is for spike and flatline"
     frequency = parse_schedule(alert.deliver).frequency
     for key in ("rest", "max_per_hour") if frequency != "instant" else ():
         if key in alert.model_fields_set:

@@ -9,6 +9,7 @@ from monitor.digests.direction import Direction, direction_of
 from monitor.digests.languages import language_name
 from monitor.digests.text import one_line, truncated
 from monitor.notify.delivery_times import local_time_text
+from monitor.notify.findings import finding_lines, finding_stories, is_finding
 from monitor.plural import plural
 from monitor.query.match_strength import positive_clause_count
 from monitor.query.snippets import Snippet, highlighted_field, snippets
@@ -154,6 +155,8 @@ def _publisher_name(story: Story | Hit, outlets: Collection[str]) -> str:
 def _entry_of_deleted_story(event: Event, timezone: str, outlets: Collection[str]) -> DigestEntry:
     """Returns the entry of a story that was removed from the store, made from its hit, or from its id without a hit."""
     hit = event.hit
+    if hit is not None and is_finding(hit):
+        return _entry_of_finding(hit, timezone)
     if hit is None:
         title = _snippet_without_marks(f"story {event.notifications[0].story}")
         return DigestEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
@@ -170,6 +173,20 @@ def _entry_of_deleted_story(event: Event, timezone: str, outlets: Collection[str
         contexts=contexts,
         others=(),
         language=hit.language,
+    )
+
+
+def _entry_of_finding(hit: Hit, timezone: str) -> DigestEntry:
+    """Returns the entry of a spike, a flatline or a new name, with links to some of its stories."""
+    return DigestEntry(
+        title=_snippet_without_marks(hit.title),
+        url=hit.url,
+        details=(*([one_line(hit.outlet)] if hit.outlet else ()), local_time_text(hit.matched_at, timezone)),
+        contexts=tuple(map(_snippet_without_marks, finding_lines(hit))),
+        others=tuple(
+            OtherStory(outlet=one_line(each.outlet), title=one_line(each.title), url=each.url)
+            for each in finding_stories(hit)
+        ),
     )
 
 
