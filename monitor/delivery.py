@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor import chat, webhook
 from monitor.chat.channel import ChatChannel
+from monitor.feed_files import FeedFiles
 from monitor.mail import CHANNEL_NAME
 from monitor.mail.channel import EmailChannel
 from monitor.mail.ops_mail import OpsMail
 from monitor.models import now as clock
 from monitor.notify.dispatcher import Dispatcher
 from monitor.notify.empty_digests import EmptyDigests
+from monitor.notify.planned_snoozes import PlannedSnoozes
 from monitor.store.protocol import OutboxRecord
 from monitor.volume.watch import VolumeWatch
 from monitor.webhook.channel import WebhookChannel
@@ -37,9 +40,14 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
     channels = configured_channels(config)
     email = channels.get(CHANNEL_NAME)
     empty_digests = EmptyDigests(store, config.alerts)
+    planned_snoozes = PlannedSnoozes(store)
+    feed_files = FeedFiles(store, config, Path(config.feeds), now=now) if config.feeds else None
     volume_watch = VolumeWatch(store, config, now=now)
 
     def queue_what_is_due() -> None:
+        planned_snoozes.begin_due(now=now())
+        if feed_files:
+            feed_files.write_due()
         volume_watch.queue_findings()
         if placeholders := empty_digests.due_placeholders(now=now()):
             store.load([OutboxRecord(notification=each, sent_at=None) for each in placeholders])

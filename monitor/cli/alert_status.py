@@ -37,6 +37,7 @@ MAX_HITS = MAX_WAITING = 100_000  # that are counted, of all alerts
 SHOWN_SETTINGS = {
     *("name", "query", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
     *("when_empty", "max_per_hour", "quiet_hours", "late_after", "outlets", "languages", "countries", "topics"),
+    *("type", "window", "min_strength"),
 }
 
 

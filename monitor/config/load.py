@@ -67,6 +67,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     if faults or environment_faults or config is None:
         file_faults = [_fault_line(str(path), line, message) for line, message in sorted(set(faults))]
         raise ConfigError([*file_faults, *dict.fromkeys(environment_faults)])
+    if config.feeds:
+        config = config.model_copy(update={"feeds": str((path.parent / config.feeds).absolute())})
     return config
 
 

@@ -178,6 +178,7 @@ class Alert(FrozenModel):
     languages: Languages = ()
     countries: Countries = ()
     topics: Names = ()
+    min_strength: float = Field(default=0.0, ge=0, le=100)  # of a match, as the order of a digest has it
     deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
     repeat: Literal["digest", "outlet"] = "digest"  # a reported event at a further outlet: in `rest`, or at once
@@ -255,6 +256,7 @@ class Config(FrozenModel):
     crawl: CrawlSettings = CrawlSettings()
     keep: Literal["matching", "all"] = "matching"
     keep_for: KeepFor = KeepFor()
+    feeds: SingleLine | None = None  # directory of the feeds of alerts and topics; `load` makes it absolute
     terms: dict[TermName, str] = Field(default_factory=dict)  # fragments of queries, used as @name
     topics: dict[NonEmptyName, QueryText] = Field(default_factory=dict)
     outlets: tuple[Outlet, ...] = ()

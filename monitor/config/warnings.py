@@ -84,8 +84,24 @@ def alert_warnings(config: Config) -> list[str]:
     return [
         f"alerts.{alert.name}: {message}"
         for alert in config.alerts
-        for message in (*_ineffective_keys(alert), *_unknown_filter_values(config, alert))
+        for message in (
+            *_ineffective_keys(alert),
+            *_unknown_filter_values(config, alert),
+            *_unreachable_strength(config, alert),
+        )
     ]
+
+
+def _unreachable_strength(config: Config, alert: Alert) -> Iterator[str]:
+    """Yields a message if no match of the alert's query can have its ``min_strength``."""
+    if not alert.min_strength:
+        return
+    from monitor.query import parse
+    from monitor.query.match_strength import max_strength
+
+    strongest = max_strength(parse(alert.query, fragments=config.fragments))
+    if strongest < alert.min_strength:
+        yield f"min_strength: no match reaches {alert.min_strength:g}; all clauses together have {strongest:g}"
 
 
 def _unknown_filter_values(config: Config, alert: Alert) -> Iterator[str]:
