@@ -96,6 +96,8 @@ class MailSettings(FrozenModel):
     url: MailUrl | None = (
         None  # smtp:// or smtps://, with ?starttls=required|optional|never; without a url mail stays queued
     )
+    token_file: SingleLine | None = None  # with an access token of OAuth 2, for a login without a password
+    token_command: SingleLine | None = None  # prints such a token
     sender: MailSender = "media-monitor@localhost"
     ops: MailAddresses = ()  # addresses that get mail about refused mail and outlets that keep failing
     timeout: PositiveDuration = timedelta(seconds=30)
