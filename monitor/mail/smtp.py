@@ -98,22 +98,21 @@ class SmtpConnection:
             raise
         return refusals
 
-    def try_envelope(self, *, sender: str, to: str | None) -> None:
-        """Names a sender and a recipient to the server and takes both back: no mail is sent.
+    def try_envelope(self, *, sender: str, to: Sequence[str]) -> Refusals:
+        """Names a sender and recipients to the server and takes all back: no mail is sent.
 
-        Raises DeliveryUnavailable or DeliveryRefused if the server does not accept one of them permanently.
+        Returns the recipients that the server refused.  Raises DeliveryUnavailable or DeliveryRefused if it does not
+        accept the sender.
         """
         try:
             session = self._session_with_sender(sender, size=0)
-            refusals = self._name_recipients(session, [to] if to else [])
+            refusals = self._name_recipients(session, to)
             with translated_smtp_errors(self.server, "reset"):
                 session.rset()
         except (DeliveryUnavailable, DeliveryRefused):
             self.close()
             raise
-        for address, reason in refusals.permanently.items():
-            hint = "" if self.server.user else "does it require a login? smtp://user:password@host:587"
-            raise DeliveryRefused(f"{self.server} refuses mail to {address}: {reason}", hint=hint)
+        return refusals
 
     def close(self) -> None:
         """Sends QUIT if the connection is open, and closes it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,6 +116,14 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Closes the connections to the server that no message uses."""
+
+
+@runtime_checkable
+class ChecksTargets(Protocol):
+    """A channel whose targets can be tried without a message, for ``check``."""
+
+    def try_target(self, target: str) -> None:
+        """Tries a target as far as that is possible without sending anything.  Raises DeliveryError if it is wrong."""
 
 
 class OperatorReports(Protocol):
