@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor import chat, webhook
+from monitor.canary import CanarySchedule, with_canary_alert
 from monitor.chat.channel import ChatChannel
 from monitor.feed_files import FeedFiles
 from monitor.mail import CHANNEL_NAME
@@ -39,6 +40,9 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
     """
     channels = configured_channels(config)
     email = channels.get(CHANNEL_NAME)
+    if config.canary:
+        config = with_canary_alert(config)
+    canary = CanarySchedule(store, config, now=now)
     empty_digests = EmptyDigests(store, config.alerts)
     planned_snoozes = PlannedSnoozes(store)
     feed_files = FeedFiles(store, config, Path(config.feeds), now=now) if config.feeds else None
@@ -46,6 +50,7 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
 
     def queue_what_is_due() -> None:
         planned_snoozes.begin_due(now=now())
+        canary.run_due()
         if feed_files:
             feed_files.write_due()
         volume_watch.queue_findings()

@@ -258,6 +258,7 @@ class Config(FrozenModel):
     crawl: CrawlSettings = CrawlSettings()
     keep: Literal["matching", "all"] = "matching"
     keep_for: KeepFor = KeepFor()
+    canary: DigestSchedule | None = None  # when a made-up story is sent through all steps; in UTC
     feeds: SingleLine | None = None  # directory of the feeds of alerts and topics; `load` makes it absolute
     terms: dict[TermName, str] = Field(default_factory=dict)  # fragments of queries, used as @name
     topics: dict[NonEmptyName, QueryText] = Field(default_factory=dict)
