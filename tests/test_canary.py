@@ -68,7 +68,7 @@ def test_it_goes_at_its_time_and_the_log_has_the_result(store: Store, caplog: py
             dispatcher.deliver()
         time = now() + timedelta(hours=1)  # the notification has the true time
         dispatcher.deliver()
-        assert [mail.message["Subject"].split("]")[0] for mail in behavior.taken][0] == "[media-monitor canary"
+        assert next(mail.message["Subject"].split("]")[0] for mail in behavior.taken) == "[media-monitor canary"
     messages = [record.getMessage() for record in caplog.records]
     assert messages[0].startswith("canary: extracted in ")
 

@@ -30,7 +30,9 @@ MIN_COLUMNS_FOR_QUERIES = (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+
+    from monitor.config import Alert
+    from monitor.store import Store
 
 
 @click.group("alerts")
@@ -96,9 +98,10 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @with_context
 def show_command(context: CommandContext, *, name: str, as_json: bool) -> None:
-    """Show one alert: its schedule, its hits day by day against its habit, and what waits and why.
+    """Show one alert: its schedule, its hits day by day against its habit, its cost and noise, and what waits and why.
 
     The usual number of hits is the mean of the four weeks before the last seven days.  Times are in the alert's zone.
+    Reprints are stories of an event that another hit of the last seven days tells, weak matches have one plain word.
 
     \b
     Examples:
@@ -106,19 +109,36 @@ def show_command(context: CommandContext, *, name: str, as_json: bool) -> None:
       media-monitor alerts show sberbank --json | jq .waiting_reasons
     """
     alert = context.find_alert(name)
+    from monitor.cli.alert_quality import measure_quality
+    from monitor.notify.findings import is_finding
+
     with context.open_existing_store() as store:
-        (status,) = read_statuses(store, [alert], at=now())
+        current_time = now()
+        (status,) = read_statuses(store, [alert], at=current_time)
+        recent = [hit for hit in status.recent_hits if not is_finding(hit)]
+        quality = measure_quality(store, alert, recent, fragments=context.config.fragments, at=current_time)
+        habit = _habit_line(store, alert, current_time) if alert.type != "match" else []
     if as_json:
-        _print_json([status])
+        import orjson
+
+        click.echo(orjson.dumps({**status.to_json(), **quality.to_json()}))
         return
     from monitor.cli.formatting import bar_chart, plain_line
 
     context.out.print(plain_line(alert.name), style="bold")
-    for label, text in detail_lines(status):
+    for label, text in (*detail_lines(status), *habit, ("cost", quality.cost_text), ("noise", quality.noise_text)):
         context.out.print(plain_line(text, prefix=f"  {label:<12}"))
     if status.hits:
         for line in bar_chart(status.daily_counts):
             context.out.print(f"  {line}", markup=False)
+
+
+def _habit_line(store: Store, alert: Alert, at: datetime) -> list[tuple[str, str]]:
+    """Returns the line about the habit of a volume alert; none before its first look."""
+    from monitor.volume.state import VolumeState, habit_text
+
+    state = VolumeState.of(store, alert.name)
+    return [("habit", habit_text(state, alert.timezone, at=at))] if state else []
 
 
 def _print_json(statuses: Sequence[AlertStatus]) -> None:

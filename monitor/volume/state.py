@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from monitor.models import from_rfc3339, rfc3339
+from monitor.notify.delivery_times import local_time_text
+from monitor.volume.habit import HOURS_A_WEEK, LEARNING_WEEKS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.models import Json
+    from monitor.store.protocol import Settings
 
+LEARNING_TIME = timedelta(hours=LEARNING_WEEKS * HOURS_A_WEEK)
 KEY_PREFIX = "volume-alert/"  # + name of the alert -> JSON of `VolumeState`
 
 
@@ -26,6 +31,21 @@ class VolumeState:
     looked_until: datetime  # of a spike or flatline the end of the last window, of a first_seen the last look
     is_active: bool = False  # an episode has been told and goes on
     seen_stories: tuple[str, ...] = ()  # of the last look of a first_seen, which overlaps with the next
+
+    @classmethod
+    def of(cls, settings: Settings, alert: str) -> Self | None:
+        """Returns the state of an alert; None before its first look."""
+        stored = settings.setting(KEY_PREFIX + alert)
+        return cls.from_json(stored) if stored else None
+
+    def is_learning(self, at: datetime) -> bool:
+        """Returns True while the alert has too little habit to find anything."""
+        return at < self.learnt_at
+
+    @property
+    def learnt_at(self) -> datetime:
+        """The time from which there is enough habit."""
+        return (self.seed_since or self.since) + LEARNING_TIME
 
     def to_json(self) -> Json:
         return {
@@ -49,3 +69,11 @@ class VolumeState:
             is_active=data["is_active"],
             seen_stories=tuple(data["seen_stories"]),
         )
+
+
+def habit_text(state: VolumeState, timezone: str, *, at: datetime) -> str:
+    """Returns a line about the habit of a volume alert."""
+    looked = f"last look {local_time_text(state.looked_until, timezone)}"
+    if state.is_learning(at):
+        return f"learning until {local_time_text(state.learnt_at, timezone)}; {looked}"
+    return f"{'unusual now, told already' if state.is_active else 'known'}; {looked}"

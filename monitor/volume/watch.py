@@ -14,7 +14,7 @@ from monitor.models import now as clock
 from monitor.query import parse
 from monitor.store.protocol import OutboxRecord
 from monitor.volume.first_seen import FirstSeen
-from monitor.volume.habit import HISTORY_HOURS, HOURS_A_WEEK, LEARNING_WEEKS
+from monitor.volume.habit import HISTORY_HOURS
 from monitor.volume.spikes import volume_finding
 from monitor.volume.state import KEY_PREFIX, VolumeState
 from monitor.volume.story_counts import HOUR, countable_hits, hour_of, hourly_counts, stored_counts
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 LOOK_INTERVAL = timedelta(minutes=1)  # of one process for new names
-LEARNING_TIME = LEARNING_WEEKS * HOURS_A_WEEK * HOUR
 READ_SHARE = 0.5  # of the outlets must have been read lately, else a flatline may be a fault of the monitor
 READ_WITHIN = 4  # lately is the last quarter of the window
 
@@ -82,7 +81,7 @@ class VolumeWatch:
         """Returns what is found in the time until ``until``, and the state after it."""
         if alert.type == "first_seen":
             names = FirstSeen(self._store, alert, self._config.fragments)
-            return names.look(state, until, is_learning=is_learning(state, until))
+            return names.look(state, until, is_learning=state.is_learning(until))
         if alert.type == "flatline" and not self._is_read(alert.volume_window, until):
             return [], state
         begin = state.seed_since or state.since
@@ -106,8 +105,3 @@ class VolumeWatch:
         for finding in findings:
             records = [OutboxRecord(notification=each, sent_at=None) for each in finding.notifications(alert)]
             self._store.load([finding.hit(), *records])
-
-
-def is_learning(state: VolumeState, at: datetime) -> bool:
-    """Returns True while the alert has too little habit to find anything."""
-    return at - (state.seed_since or state.since) < LEARNING_TIME
