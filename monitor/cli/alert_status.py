@@ -211,7 +211,7 @@ def detail_lines(status: AlertStatus) -> list[tuple[str, str]]:
         lines.append(("snoozed", f"until {local_time_text(status.snoozed_until, zone)}"))
     if snooze := status.planned_snooze:
         lines.append(("snoozed", f"from {local_time_text(snooze.begin, zone)} to {local_time_text(snooze.end, zone)}"))
-    if alert.max_per_hour:
+    if alert.max_per_hour and status.messages_in_hour:
         reached = "; further events wait for the digest" if status.is_throttled else ""
         sent = plural(status.messages_in_hour, _unit(alert))
         lines.append(("throttle", f"{sent} in the last hour, at most {alert.max_per_hour}{reached}"))

@@ -78,7 +78,7 @@ def _title(alert: Alert, measurement: Measurement) -> str:
 
 def _lines(alert: Alert, measurement: Measurement, begin: datetime, until: datetime, words: Sequence[str]) -> list[str]:
     times = f"{local_time_text(begin, alert.timezone)} to {local_time_text(until, alert.timezone)}"
-    rarity = f"so {'many' if alert.type == 'spike' else 'few'} by chance: 1 in {1 / measurement.probability:,.0f}"
+    rarity = f"so {'many' if alert.type == 'spike' else 'few'} by chance: {_one_in(measurement.probability)}"
     since = f"{begin:%Y-%m-%dT%H:%M}"
     command = f"media-monitor search {shlex.quote(alert.rule_query)} --since {since} --limit {measurement.count}"
     return [
@@ -86,6 +86,12 @@ def _lines(alert: Alert, measurement: Measurement, begin: datetime, until: datet
         *([f"New words: {', '.join(words)}."] if words else ()),
         *([f"To list the stories: {command}"] if measurement.count else ()),
     ]
+
+
+def _one_in(probability: float) -> str:
+    """Returns a probability for readers; very small ones say more of the model than of the world."""
+    most = 1_000_000_000
+    return f"1 in {1 / probability:,.0f}" if probability > 1 / most else f"less than 1 in {most:,}"
 
 
 def _stories(store: Store, hits: Sequence[Hit]) -> list[Story]:

@@ -101,7 +101,7 @@ def test_a_spike_is_mailed_once_with_its_numbers_words_and_stories(any_store: St
     text = mail.part("plain")
     assert mail.message["Subject"].startswith("[quakes] Spike: 21 stories")
     assert "Spike: 21 stories in 6 hours, usually 2.0\n" in text
-    assert "23 Nov 2026, 08:00 UTC to 23 Nov 2026, 14:00 UTC; so many by chance: 1 in " in text
+    assert "23 Nov 2026, 08:00 UTC to 23 Nov 2026, 14:00 UTC; so many by chance: " in text
     assert "New words: Hualien, after, eruption, the.\n" in text, text
     assert "Also in:\n  Outlet: A quake near new19\n    https://outlet.example/news/new19\n" in text
     assert "media-monitor search quake --since 2026-11-23T08:00 --limit 21" in text
