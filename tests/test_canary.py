@@ -25,7 +25,7 @@ def config(port: int, *to: str, **sections: Any) -> Config:
     return Config.model_validate({"mail": mail, "alerts": [alert], **sections})
 
 
-def test_each_run_is_told_by_every_channel_and_the_store_has_one_story(store: Store) -> None:
+def test_each_run_reaches_every_channel_and_the_store_has_one_story(store: Store) -> None:
     with mail_server() as (behavior, port), webhook_receiver() as receiver:
         settings = config(port, receiver.url)
         words = []

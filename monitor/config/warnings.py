@@ -67,9 +67,9 @@ def nothing_to_store_warnings(config: Config) -> list[str]:
 
 def placeholder_warnings(config: Config) -> list[str]:
     """Returns a warning for each mail address of a domain that no mail reaches, as the starter has."""
-    places = [(f"alerts.{alert.name}: to", address) for alert in config.alerts for address in alert.mail_addresses]
-    places += [("mail.ops", address) for address in config.mail.ops]
-    wrong = {address: place for place, address in reversed(places) if _is_placeholder(address)}
+    addresses = [(f"alerts.{alert.name}: to", address) for alert in config.alerts for address in alert.mail_addresses]
+    addresses += [("mail.ops", address) for address in config.mail.ops]
+    wrong = {address: place for place, address in reversed(addresses) if _is_placeholder(address)}
     return [f"{place}: {address} is a placeholder, which no mail reaches" for address, place in wrong.items()][::-1]
 
 

@@ -96,7 +96,7 @@ def _expected(sums: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.
 def _sums_before(sums: NDArray[np.int64], *, step: int, times: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Returns for each window the sum of up to ``times`` earlier ones, ``step`` hours apart, and their number."""
     totals, counts = np.zeros(len(sums)), np.zeros(len(sums))
-    for shift in range(step, min(step * times, len(sums) - 1) + 1, step):
-        totals[shift:] += sums[:-shift]
-        counts[shift:] += 1
+    for hours in range(step, min(step * times, len(sums) - 1) + 1, step):
+        totals[hours:] += sums[:-hours]
+        counts[hours:] += 1
     return totals, counts

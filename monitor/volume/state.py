@@ -40,10 +40,10 @@ class VolumeState:
 
     def is_learning(self, at: datetime) -> bool:
         """Returns True while the alert has too little habit to find anything."""
-        return at < self.learnt_at
+        return at < self.habit_since
 
     @property
-    def learnt_at(self) -> datetime:
+    def habit_since(self) -> datetime:
         """The time from which there is enough habit."""
         return (self.seed_since or self.since) + LEARNING_TIME
 
@@ -75,5 +75,5 @@ def habit_text(state: VolumeState, timezone: str, *, at: datetime) -> str:
     """Returns a line about the habit of a volume alert."""
     looked = f"last look {local_time_text(state.looked_until, timezone)}"
     if state.is_learning(at):
-        return f"learning until {local_time_text(state.learnt_at, timezone)}; {looked}"
+        return f"learning until {local_time_text(state.habit_since, timezone)}; {looked}"
     return f"{'unusual now, told already' if state.is_active else 'known'}; {looked}"

@@ -14,7 +14,7 @@ from monitor.chat.text import ChatMessage
 from monitor.config import Alert, Config
 from monitor.delivery import configured_dispatcher
 from monitor.models import Notification, now
-from notify.killed_delivery import STEPS, deliver_in_process
+from notify.killed_delivery import KILL_POINTS, deliver_in_process
 from webhook.receiver import Receiver, webhook_receiver
 from webhook.test_webhook_delivery import queue
 
@@ -163,7 +163,7 @@ def test_without_apprise_messages_wait_and_the_error_has_the_command(
     assert len(waiting(store)) == 1
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS if "send" in step or "mark" in step])
+@pytest.mark.parametrize("step", [step for step in KILL_POINTS if "send" in step or "mark" in step])
 def test_a_kill_at_any_step_loses_nothing_and_repeats_only_the_same_id(store: Store, tmp_path: Path, step: str) -> None:
     with webhook_receiver() as receiver:
         path = tmp_path / "monitor.yaml"

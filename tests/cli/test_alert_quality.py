@@ -37,7 +37,7 @@ def test_an_alert_without_stories_shows_dashes() -> None:
     assert (quality.cost_text, quality.noise_text) == ("-", "-")
 
 
-def test_a_reached_limit_and_a_planned_snooze_are_shown_in_the_zone_of_the_alert(store: Store) -> None:
+def test_a_limit_and_a_planned_snooze_are_shown_in_the_zone_of_the_alert(store: Store) -> None:
     counts = MessageCounts(store)
     for minutes in (20, 10):
         counts.add(["chips"], channel="email", at=NOW - timedelta(minutes=minutes))

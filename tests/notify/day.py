@@ -21,6 +21,7 @@ from monitor.delivery import configured_dispatcher
 from monitor.models import Hit, OutletState
 from monitor.notify.dispatcher import DELIVERY_RETRY_DELAYS
 from monitor.store.sqlite import SqliteStore
+from monitor.urls import story_id
 from webhook.receiver import webhook_receiver
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ MAIL_AWAY = range(130, 190)  # minutes of the day
 WEBHOOK_AWAY = range(370, 430)
 RESTART_AT = 480
 SPIKE_AT = range(510, 539)  # a burst of stories; the hour ends at minute 539
-NO_REPRINTS = ((100, 340), (340, 580))  # while messages are repeated, what shares one depends on the second
+NO_REPRINTS = range(100, 580)  # while messages are repeated, what shares one depends on the second
 TOKEN = re.compile(r"\bT\d+x\d+\b")
 
 
 @dataclass(frozen=True, order=True)
-class Told:
+class DayMessage:
     """A message: when, by which channel, to whom, and the tokens of its stories."""
 
     minute: int
@@ -67,6 +68,10 @@ class PlannedStory:
     def token(self) -> str:
         return f"T{self.event}x{self.number}"
 
+    @property
+    def url(self) -> str:
+        return f"https://o{self.outlet}.example/{self.token}"
+
 
 def alerts(webhook: str) -> list[dict[str, Any]]:
     """Returns alerts of all kinds; the keyword of number n is ``keyword<n>``."""
@@ -83,7 +88,7 @@ def alerts(webhook: str) -> list[dict[str, Any]]:
         {"to": ["both@a.se", webhook]},
         {"to": "strong@a.se", "min_strength": 5},
     ]
-    named = [{"name": f"a{n}", "query": f"keyword{n}", **alert} for n, alert in enumerate(made)]
+    named = [{"name": f"a{n}", "query": f"keyword{n}", "max_entries": 1000, **alert} for n, alert in enumerate(made)]
     spike = {"name": "spike", "query": "quake", "type": "spike", "to": "spike@a.se"}
     return [*named, spike]
 
@@ -102,7 +107,7 @@ def planned_stories(stories: int, outlets: int, seed: int = 7) -> list[PlannedSt
         number = 0
         while choose.random() < 0.3 and number < 3:
             later = minute + choose.randrange(5, 600)
-            if later < MINUTES - 5 and not any(low <= later < high for low, high in NO_REPRINTS):
+            if later < MINUTES - 5 and later not in NO_REPRINTS:
                 number += 1
                 planned.append(PlannedStory(later, event, number, chosen[number], keyword))
         event += 1
@@ -116,7 +121,7 @@ class Day:
     folder: Path
     stories: list[PlannedStory]
     outlets: int
-    messages: list[Told] = field(default_factory=list)
+    messages: list[DayMessage] = field(default_factory=list)
     hits: int = 0
 
     def run(self) -> None:
@@ -168,7 +173,7 @@ class Day:
         store.close()
 
     def _keep(self, minute: int, channel: str, target: str, text: str) -> None:
-        self.messages.append(Told(minute, channel, target, frozenset(TOKEN.findall(text)), text))
+        self.messages.append(DayMessage(minute, channel, target, frozenset(TOKEN.findall(text)), text))
 
     def _open(self, config: Config) -> tuple[SqliteStore, Newsroom]:
         store = SqliteStore(self.folder / "monitor.db", timeout=timedelta(seconds=30))
@@ -204,11 +209,10 @@ class Day:
         store.put_setting("volume-alert/spike", state)
 
     def _publish(self, newsroom: Newsroom, story: PlannedStory) -> None:
-        url = f"https://o{story.outlet}.example/{story.token}"
         words = f" The keyword{story.keyword} was named." if story.keyword is not None else ""
         newsroom.outlet = newsroom.config.outlets[story.outlet]
-        newsroom.put(url, text=prose(f"event {story.event}") + words, title=f"{story.token} told anew")
-        self._read(newsroom, url)
+        newsroom.put(story.url, text=prose(f"event {story.event}") + words, title=f"{story.token} in other words")
+        self._read(newsroom, story.url)
 
     def _read(self, newsroom: Newsroom, url: str) -> None:
         entries = newsroom.list_urls([url])
@@ -229,13 +233,18 @@ class _Waiting:
     is_digest: bool
     attempts: int = 0
 
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """The order in which notifications that are due at once are looked at."""
+        return self.due, self.story.minute, story_id(self.story.url)
 
-def expected_messages(stories: Iterable[PlannedStory], hook: str) -> list[Told]:
+
+def expected_messages(stories: Iterable[PlannedStory], hook: str) -> list[DayMessage]:
     """Returns the messages about stories that the day must have, by rules of its own."""
     settings = alerts(hook)
     waiting: dict[tuple[str, str], list[_Waiting]] = defaultdict(list)
     sent_at: dict[tuple[int, str], list[int]] = defaultdict(list)
-    told: list[Told] = []
+    messages: list[DayMessage] = []
     by_minute = defaultdict(list)
     for story in stories:
         by_minute[story.minute].append(story)
@@ -244,7 +253,7 @@ def expected_messages(stories: Iterable[PlannedStory], hook: str) -> list[Told]:
             if story.keyword is not None and not settings[story.keyword].get("min_strength"):
                 _queue(story, settings[story.keyword], minute, waiting)
         for (channel, target), queue in waiting.items():
-            due = [each for each in queue if each.due <= minute]
+            due = sorted((each for each in queue if each.due <= minute), key=lambda each: each.order)
             if not due:
                 continue
             if minute in (MAIL_AWAY if channel == "email" else WEBHOOK_AWAY):
@@ -259,13 +268,13 @@ def expected_messages(stories: Iterable[PlannedStory], hook: str) -> list[Told]:
                     each.due, each.is_digest = _minute_of_rest(minute), True
                     continue
                 sent_at[each.alert, target].append(minute)
-                told.append(Told(minute, channel, target, frozenset({each.story.token})))
+                messages.append(DayMessage(minute, channel, target, frozenset({each.story.token})))
                 queue.remove(each)
             if digest := [each for each in due if each.is_digest and each.due <= minute]:
-                told.append(Told(minute, channel, target, frozenset(each.story.token for each in digest)))
+                messages.append(DayMessage(minute, channel, target, frozenset(each.story.token for each in digest)))
                 for each in digest:
                     queue.remove(each)
-    return told
+    return messages
 
 
 def _queue(

@@ -1,4 +1,4 @@
-"""Delivers once from a database file, and kills its own process at a step: see `STEPS`.
+"""Delivers once from a database file, and kills its own process at a step: see `KILL_POINTS`.
 
 Arguments: the file of the database, that of the configuration, and the step, or ``-`` to end normally.
 """
@@ -19,7 +19,7 @@ from monitor.mail.channel import EmailChannel
 from monitor.store.sqlite import SqliteStore
 from monitor.webhook.channel import WebhookChannel
 
-STEPS = (
+KILL_POINTS = (
     "before claim",
     "after claim",
     "before assign_message_ids",

@@ -9,25 +9,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from notify.day import Day, Told, expected_messages, planned_stories
+from notify.day import Day, DayMessage, expected_messages, planned_stories
 
 
-def run_day(folder: Path, stories: int, outlets: int) -> tuple[Day, list[Told]]:
+def run_day(folder: Path, stories: int, outlets: int) -> tuple[Day, list[DayMessage]]:
     """Returns the day that was run, and the messages that it must have."""
     day = Day(folder, planned_stories(stories, outlets), outlets)
     day.run()
-    hook = next(told.target for told in day.messages if told.channel == "webhook")
+    hook = next(message.target for message in day.messages if message.channel == "webhook")
     return day, expected_messages(day.stories, hook)
 
 
-def check(day: Day, expected: list[Told]) -> None:
-    spikes = [told for told in day.messages if told.target == "spike@a.se"]
-    about_stories = [told for told in day.messages if told.target != "spike@a.se"]
-    assert sorted(told.key for told in about_stories) == sorted(told.key for told in expected)
-    assert [told.minute for told in spikes] == [539], "the full hour after the burst"
+def check(day: Day, expected: list[DayMessage]) -> None:
+    spikes = [message for message in day.messages if message.target == "spike@a.se"]
+    about_stories = [message for message in day.messages if message.target != "spike@a.se"]
+    assert sorted(message.key for message in about_stories) == sorted(message.key for message in expected)
+    assert [message.minute for message in spikes] == [539], "the full hour after the burst"
     assert "Spike: " in spikes[0].text
-    digests = [told for told in day.messages if told.target == "reader@a.se" and told.minute % 60 == 59]
-    assert all("2 outlets unreadable: " in told.text for told in digests)
+    digests = [message for message in day.messages if message.target == "reader@a.se" and message.minute % 60 == 59]
+    assert all("2 outlets unreadable: " in message.text for message in digests)
 
 
 def test_the_messages_of_a_day_are_exactly_the_expected_ones(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mail.scripted_server import DEFAULT_REPLIES, Reply, drop, scripted_server
 from monitor.models import now
-from notify.killed_delivery import STEPS, deliver_in_process
+from notify.killed_delivery import deliver_in_process
 from notify.test_dispatcher import put
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ def titles_by_id(server: ScriptedServer) -> dict[str, set[str]]:
 
 CASES = (
     *((fault, "after send") for fault in FAULTS),
-    *(("content", step) for step in STEPS if step in {"after claim", "after assign_message_ids", "before mark_sent"}),
+    *(
+        ("content", step)
+        for step in KILL_POINTS
+        if step in {"after claim", "after assign_message_ids", "before mark_sent"}
+    ),
 )
 
 

@@ -157,7 +157,7 @@ def test_a_later_pass_rewrites_only_what_has_news(store: Store, tmp_path: Path) 
     assert (tmp_path / "alerts/sberbank.atom").stat() == newest, "without news a file is left as it is"
 
 
-def test_a_directory_that_cannot_be_written_is_logged_once_and_stops_nothing(
+def test_an_unwritable_directory_is_logged_once_and_stops_nothing(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")

@@ -53,7 +53,7 @@ def test_a_quarter_of_made_up_counts_has_one_false_alarm_at_most(kind: str, wind
     assert len(alarms(counts, kind, window)) <= 1  # type: ignore[arg-type]  # parametrized with the two kinds
 
 
-def test_ten_times_the_usual_stories_are_a_spike_and_none_at_all_a_flatline() -> None:
+def test_ten_times_the_usual_stories_are_a_spike_and_none_a_flatline() -> None:
     random = np.random.default_rng(7)
     rates = made_up_rates(60, random, HISTORY_HOURS)
     counts = made_up_counts(rates, random)

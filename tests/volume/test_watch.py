@@ -116,7 +116,7 @@ def test_an_episode_that_has_ended_can_begin_again(store: Store) -> None:
     assert [each.matched_at for each in reversed(findings(store))] == [NOW + HOUR, NOW + timedelta(days=2, hours=1)]
 
 
-def test_a_restart_and_a_kill_before_the_look_is_remembered_tell_nothing_twice(store: Store) -> None:
+def test_a_restart_and_a_kill_before_the_state_is_kept_repeat_nothing(store: Store) -> None:
     add_habit(store)
     look(store, config(), NOW)
     before = store.setting("volume-alert/quakes")
@@ -150,7 +150,7 @@ def test_stories_that_were_found_late_are_no_spike(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("read_at", "count"), [(NOW + 47 * HOUR, 1), (NOW, 0)])
-def test_a_flatline_is_told_only_if_the_outlets_were_read(store: Store, read_at: datetime, count: int) -> None:
+def test_a_flatline_is_reported_only_if_the_outlets_were_read(store: Store, read_at: datetime, count: int) -> None:
     add_habit(store, hours=1)
     settings = config(type="flatline")
     look(store, settings, NOW)
@@ -163,7 +163,7 @@ def test_a_flatline_is_told_only_if_the_outlets_were_read(store: Store, read_at:
 
 
 @pytest.mark.elasticsearch
-def test_a_name_is_told_when_no_earlier_story_of_the_query_has_it(any_store: Store) -> None:
+def test_a_name_that_no_earlier_story_of_the_query_has_is_reported(any_store: Store) -> None:
     settings = config(type="first_seen")
     add_habit(any_store)
     known = "The quake was measured by Maria Petrova of the institute."

@@ -20,7 +20,7 @@ from monitor.delivery import configured_dispatcher
 from monitor.models import Notification, now
 from monitor.notify.new_notifications import new_notifications
 from monitor.store.protocol import OutboxRecord
-from notify.killed_delivery import STEPS, deliver_in_process
+from notify.killed_delivery import KILL_POINTS, deliver_in_process
 from notify.test_dispatcher import put
 from webhook.receiver import webhook_receiver
 
@@ -227,7 +227,7 @@ def test_mail_and_webhook_of_one_alert_have_limits_of_their_own(store: Store) ->
         assert (len(receiver.requests), len(behavior.taken)) == (1, 1)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", KILL_POINTS)
 def test_a_kill_at_any_step_loses_nothing_and_repeats_only_the_same_id(store: Store, tmp_path: Path, step: str) -> None:
     with webhook_receiver() as receiver:
         path = tmp_path / "monitor.yaml"
