@@ -256,20 +256,24 @@ def expected_messages(stories: Iterable[PlannedStory], hook: str) -> list[DayMes
             due = sorted((each for each in queue if each.due <= minute), key=lambda each: each.order)
             if not due:
                 continue
-            if minute in (MAIL_AWAY if channel == "email" else WEBHOOK_AWAY):
-                for each in due:
+            is_away = minute in (MAIL_AWAY if channel == "email" else WEBHOOK_AWAY)
+            attempted: dict[int, int] = defaultdict(int)  # instant messages of this minute by alert
+            for each in [each for each in due if not each.is_digest]:
+                limit = settings[each.alert].get("max_per_hour")
+                recent = [at for at in sent_at[each.alert, target] if minute - 60 < at < minute]
+                if limit is not None and len(recent) + attempted[each.alert] >= limit:
+                    each.due, each.is_digest = _minute_of_rest(minute), True
+                    continue
+                attempted[each.alert] += 1
+                if not is_away:
+                    sent_at[each.alert, target].append(minute)
+                    messages.append(DayMessage(minute, channel, target, frozenset({each.story.token})))
+                    queue.remove(each)
+            if is_away:
+                for each in [each for each in due if each.due <= minute]:
                     each.attempts += 1
                     each.due = minute + int(DELIVERY_RETRY_DELAYS[each.attempts - 1] / MINUTE)
                 continue
-            for each in [each for each in due if not each.is_digest]:
-                limit = settings[each.alert].get("max_per_hour")
-                recent = [at for at in sent_at[each.alert, target] if at > minute - 60]
-                if limit is not None and len(recent) >= limit:
-                    each.due, each.is_digest = _minute_of_rest(minute), True
-                    continue
-                sent_at[each.alert, target].append(minute)
-                messages.append(DayMessage(minute, channel, target, frozenset({each.story.token})))
-                queue.remove(each)
             if digest := [each for each in due if each.is_digest and each.due <= minute]:
                 messages.append(DayMessage(minute, channel, target, frozenset(each.story.token for each in digest)))
                 for each in digest:
