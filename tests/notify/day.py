@@ -254,31 +254,42 @@ def expected_messages(stories: Iterable[PlannedStory], hook: str) -> list[DayMes
                 _queue(story, settings[story.keyword], minute, waiting)
         for (channel, target), queue in waiting.items():
             due = sorted((each for each in queue if each.due <= minute), key=lambda each: each.order)
-            if not due:
-                continue
-            is_away = minute in (MAIL_AWAY if channel == "email" else WEBHOOK_AWAY)
-            attempted: dict[int, int] = defaultdict(int)  # instant messages of this minute by alert
-            for each in [each for each in due if not each.is_digest]:
-                limit = settings[each.alert].get("max_per_hour")
-                recent = [at for at in sent_at[each.alert, target] if minute - 60 < at < minute]
-                if limit is not None and len(recent) + attempted[each.alert] >= limit:
-                    each.due, each.is_digest = _minute_of_rest(minute), True
-                    continue
-                attempted[each.alert] += 1
-                if not is_away:
-                    sent_at[each.alert, target].append(minute)
-                    messages.append(DayMessage(minute, channel, target, frozenset({each.story.token})))
-                    queue.remove(each)
-            if is_away:
-                for each in [each for each in due if each.due <= minute]:
+            _defer_above_limit(due, settings, sent_at, minute, target)
+            due = [each for each in due if each.due <= minute]
+            if minute in (MAIL_AWAY if channel == "email" else WEBHOOK_AWAY):
+                for each in due:
                     each.attempts += 1
                     each.due = minute + int(DELIVERY_RETRY_DELAYS[each.attempts - 1] / MINUTE)
                 continue
-            if digest := [each for each in due if each.is_digest and each.due <= minute]:
-                messages.append(DayMessage(minute, channel, target, frozenset(each.story.token for each in digest)))
-                for each in digest:
-                    queue.remove(each)
+            instant, digest = [each for each in due if not each.is_digest], [each for each in due if each.is_digest]
+            for message in (*([each] for each in instant), *([digest] if digest else ())):
+                tokens = frozenset(each.story.token for each in message)
+                messages.append(DayMessage(minute, channel, target, tokens))
+            for each in due:
+                queue.remove(each)
+                if not each.is_digest:
+                    sent_at[each.alert, target].append(minute)
     return messages
+
+
+def _defer_above_limit(
+    due: list[_Waiting],
+    settings: list[dict[str, Any]],
+    sent_at: dict[tuple[int, str], list[int]],
+    minute: int,
+    target: str,
+) -> None:
+    """Lets instant messages wait for the digest which the limit of their alert does not allow in this minute."""
+    attempted: dict[int, int] = defaultdict(int)
+    for each in due:
+        limit = settings[each.alert].get("max_per_hour")
+        recent = [at for at in sent_at[each.alert, target] if at > minute - 60]
+        if each.is_digest or limit is None:
+            continue
+        if len(recent) + attempted[each.alert] >= limit:
+            each.due, each.is_digest = _minute_of_rest(minute), True
+        else:
+            attempted[each.alert] += 1
 
 
 def _queue(
