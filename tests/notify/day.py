@@ -105,7 +105,7 @@ def planned_stories(stories: int, outlets: int, seed: int = 7) -> list[PlannedSt
         chosen = choose.sample(range(outlets - 2), 4)  # the last two fail
         planned.append(PlannedStory(minute, event, 0, chosen[0], keyword))
         number = 0
-        while choose.random() < 0.3 and number < 3:
+        while choose.random() < 0.42 and number < 3:
             later = minute + choose.randrange(5, 600)
             if later < MINUTES - 5 and later not in NO_REPRINTS:
                 number += 1

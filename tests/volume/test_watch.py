@@ -16,6 +16,7 @@ from monitor.models import Hit, OutletState, Story
 from monitor.notify.findings import is_finding
 from monitor.store.elasticsearch import ElasticsearchStore
 from monitor.store.protocol import StoryHistory
+from monitor.store.sqlite import SqliteStore
 from monitor.volume.watch import VolumeWatch
 from store.examples import hit, page_commit, story
 
@@ -194,3 +195,15 @@ def test_a_story_of_a_volume_alert_is_a_hit_but_not_mailed_by_itself() -> None:
     newsroom.read("/quake")
     assert [each.alert for each in newsroom.store.hits()] == ["quakes"]
     assert newsroom.store.outbox() == []
+
+
+def test_a_finding_is_no_inconsistency_of_the_store(store: Store) -> None:
+    add_habit(store)
+    look(store, config(), NOW)
+    add(store, *(quake(f"new{n}", NOW + timedelta(minutes=n)) for n in range(20)))
+    look(store, config(), NOW + HOUR)
+    assert len(findings(store)) == 1
+    assert isinstance(store, SqliteStore)
+    diagnosis = store.capabilities.diagnosis
+    assert diagnosis is not None
+    assert [each.remedy for each in diagnosis.diagnose(repair=False) if each.remedy] == []
