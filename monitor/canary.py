@@ -67,7 +67,9 @@ class CanaryRun:
 def with_canary_alert(config: Config) -> Config:
     """Returns the configuration with the alert of the canary behind its own."""
     alert = canary_alert(config)
-    return config.model_copy(update={"alerts": (*config.alerts, alert)}) if alert else config
+    if alert is None or any(each.name == ALERT_NAME for each in config.alerts):
+        return config
+    return config.model_copy(update={"alerts": (*config.alerts, alert)})
 
 
 def canary_alert(config: Config, *, word: str = "canary") -> Alert | None:
