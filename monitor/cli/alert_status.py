@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from monitor.cli.context import relative_time, short_duration
+from monitor.config.targets import target_name
 from monitor.delivery_text import describe_target, has_only_mail
 from monitor.models import Hit, Notification, rfc3339
 from monitor.notify.alert_delays import AlertDelays
@@ -130,11 +131,10 @@ class AlertStatus:
 
     def to_json(self) -> Json:
         """Returns the state as JSON.  Lists the settings by name, because the targets of a channel may be secret."""
-        targets_by_channel = described_targets(self.alert.targets_by_channel)
         return {
             **self.alert.model_dump(mode="json", include=SHOWN_SETTINGS),
-            "to": [target for targets in targets_by_channel.values() for target in targets],
-            "targets": targets_by_channel,
+            "to": [*map(target_name, self.alert.to)],
+            "targets": described_targets(self.alert.targets_by_channel),
             "hits_7d": len(self.recent_hits),
             "usual_hits_7d": self.usual_hits,
             "last_hit_at": rfc3339(self.last_hit.matched_at) if self.last_hit else None,

@@ -251,7 +251,7 @@ def snooze_command(
       media-monitor alerts snooze sberbank --off
     """
     if [off, duration is not None, end is not None].count(True) != 1 or (begin and end is None and duration is None):
-        raise click.UsageError("give one of a SPAN such as 2d, --to TIME and --off")
+        raise click.UsageError("give a SPAN such as 2d, --to TIME, or --off")
     alert, current_time = context.find_alert(name), now()
     if duration is not None and duration <= parse_duration("0"):
         raise click.UsageError("give a SPAN greater than zero, or --off")
