@@ -261,8 +261,12 @@ def expected_messages(stories: Iterable[PlannedStory], hook: str) -> list[DayMes
                     each.attempts += 1
                     each.due = minute + int(DELIVERY_RETRY_DELAYS[each.attempts - 1] / MINUTE)
                 continue
-            instant, digest = [each for each in due if not each.is_digest], [each for each in due if each.is_digest]
-            for message in (*([each] for each in instant), *([digest] if digest else ())):
+            together: dict[tuple[bool, int], list[_Waiting]] = defaultdict(
+                list
+            )  # one message each: an event, or a digest
+            for each in due:
+                together[each.is_digest, 0 if each.is_digest else each.story.event].append(each)
+            for message in together.values():
                 tokens = frozenset(each.story.token for each in message)
                 messages.append(DayMessage(minute, channel, target, tokens))
             for each in due:
