@@ -63,12 +63,12 @@ def test_a_feed_has_title_link_outlet_and_the_sentences_that_match() -> None:
     assert entry is not None
     assert entry.findtext(f"{ATOM}title") == STORY.title
     assert entry.findtext(f"{ATOM}summary") == (
-        "<p>Outlet</p><p>First words. Sberbank&#x27;s plans &amp; &lt;b&gt;more&lt;/b&gt; of them. Last words.</p>"
+        "<p>Outlet</p><p>Sberbank&#x27;s plans &amp; &lt;b&gt;more&lt;/b&gt; of them.</p>"
     )
     assert entry.findtext(f"{ATOM}author/{ATOM}name") == "A. Writer"
     (item,) = json.loads(json_feed(FEED, items))["items"]
     assert item["url"] == STORY.url
-    assert item["content_text"] == "Outlet\nFirst words. Sberbank's plans & <b>more</b> of them. Last words."
+    assert item["content_text"] == "Outlet\nSberbank's plans & <b>more</b> of them."
     assert item["tags"] == ["banks"]
     assert item["id"] == entry.findtext(f"{ATOM}id")
 
