@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor import chat, webhook
+from monitor.chat.channel import ChatChannel
+from monitor.errors import StoreError
 from monitor.mail import CHANNEL_NAME
 from monitor.mail.channel import EmailChannel
 from monitor.mail.ops_mail import OpsMail
 from monitor.models import now as clock
 from monitor.notify.dispatcher import Dispatcher
 from monitor.notify.empty_digests import EmptyDigests
+from monitor.notify.planned_snoozes import PlannedSnoozes
 from monitor.store.protocol import OutboxRecord
+from monitor.webhook.channel import WebhookChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from monitor.config import Config
     from monitor.notify.channel import Channel
     from monitor.store import Store
+
+log = logging.getLogger(__name__)
 
 STORE_RETRY_TIMEOUT = timedelta(minutes=2)  # for commands that deliver once, as for those that crawl once
 
@@ -30,23 +39,67 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
     Without ``mail.url`` the channel email is not configured: the dispatcher only counts its due notifications, and
     logs what it would report to ``mail.ops``.
     """
+    feeds_config = config
+    if config.canary:
+        from monitor.canary import with_canary_alert
+
+        config = with_canary_alert(config)
     channels = configured_channels(config)
     email = channels.get(CHANNEL_NAME)
     empty_digests = EmptyDigests(store, config.alerts)
+    planned_snoozes = PlannedSnoozes(store)
+    others = list(_other_tasks(store, config, feeds_config, now))
 
-    def queue_placeholders() -> None:
+    def queue_what_is_due() -> None:
+        planned_snoozes.begin_due(now=now())
+        for task in others:
+            try:
+                task()
+            except StoreError:
+                raise
+            except Exception:  # a fault of one of them must not keep the mail
+                log.exception("a task before the delivery failed")
         if placeholders := empty_digests.due_placeholders(now=now()):
             store.load([OutboxRecord(notification=each, sent_at=None) for each in placeholders])
             for each in placeholders:
                 empty_digests.record([each.alert], at=each.due_at)
 
     reports = OpsMail(config, email) if email else None
-    return Dispatcher(store, config, channels, reports, before_delivery=queue_placeholders, now=now)
+    return Dispatcher(store, config, channels, reports, before_delivery=queue_what_is_due, now=now)
+
+
+def _other_tasks(
+    store: Store, config: Config, feeds_config: Config, now: Callable[[], datetime]
+) -> Iterator[Callable[[], None]]:
+    """Yields what the configuration has done before each delivery: the canary, volume alerts and feeds.
+
+    ``feeds_config`` is the configuration without the alert of the canary.
+    """
+    if config.canary:
+        from monitor.canary import CanarySchedule
+
+        yield CanarySchedule(store, config, now=now).run_due
+    if any(alert.type != "match" for alert in config.alerts):
+        from monitor.volume.watch import VolumeWatch
+
+        yield VolumeWatch(store, config, now=now).queue_findings
+    if config.feeds:
+        from monitor.feed_files import FeedFiles
+
+        yield FeedFiles(store, feeds_config, Path(config.feeds), now=now).write_due
 
 
 def configured_channels(config: Config) -> dict[str, Channel]:
     """Returns the channels whose settings the configuration has, by name; none of them is connected yet."""
-    return {CHANNEL_NAME: EmailChannel(config)} if config.mail.url is not None else {}
+    used = {channel for alert in config.alerts for channel in alert.targets_by_channel}
+    channels: dict[str, Channel] = {}
+    if config.mail.url is not None:
+        channels[CHANNEL_NAME] = EmailChannel(config)
+    if webhook.CHANNEL_NAME in used:
+        channels[webhook.CHANNEL_NAME] = WebhookChannel(config)
+    if chat.CHANNEL_NAME in used:
+        channels[chat.CHANNEL_NAME] = ChatChannel(config)
+    return channels
 
 
 def unconfigured_channels(config: Config) -> list[str]:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from monitor import mail
+from monitor import chat, mail, webhook
 from monitor.mail import CHANNEL_NAME
 from monitor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_DESCRIBE_BY_CHANNEL: Final[dict[str, Callable[[str], str]]] = {CHANNEL_NAME: mail.describe}
+_DESCRIBE_BY_CHANNEL: Final[dict[str, Callable[[str], str]]] = {
+    CHANNEL_NAME: mail.describe,
+    webhook.CHANNEL_NAME: webhook.describe,
+    chat.CHANNEL_NAME: chat.describe,
+}
 
 
 def describe_target(channel: str, target: str) -> str:

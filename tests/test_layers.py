@@ -29,7 +29,7 @@ MODULES_BY_PHRASE: dict[str, tuple[str, ...]] = {
     ),
     "`query.rules`": ("monitor.query.rules",),
     "mail": ("monitor.mail",),
-    "channels": ("monitor.mail",),
+    "channels": ("monitor.mail", "monitor.chat", "monitor.webhook"),
     "crawling": ("monitor.crawl",),
     "rendering": ("monitor.rendering",),
 }

@@ -6,8 +6,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
 
 from monitor.cli.context import relative_time, short_duration
+from monitor.config.targets import target_name
 from monitor.delivery_text import describe_target, has_only_mail
 from monitor.models import Hit, Notification, rfc3339
 from monitor.notify.alert_delays import AlertDelays
@@ -18,6 +20,8 @@ from monitor.notify.delivery_times import (
     next_digest_time,
     parse_schedule,
 )
+from monitor.notify.message_counts import MessageCounts
+from monitor.notify.planned_snoozes import PlannedSnoozes
 from monitor.notify.quiet_hours import end_of_quiet_hours
 from monitor.plural import plural
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from monitor.config import Alert
     from monitor.delays import Delays
     from monitor.models import Json
+    from monitor.notify.planned_snoozes import PlannedSnooze
     from monitor.store import Store
 
 T = TypeVar("T", Hit, Notification)
@@ -35,8 +40,9 @@ RECENT_DAYS = 7
 HABIT_WEEKS = 4  # before the recent days
 MAX_HITS = MAX_WAITING = 100_000  # that are counted, of all alerts
 SHOWN_SETTINGS = {
-    *("name", "query", "to", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
+    *("name", "query", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
     *("when_empty", "max_per_hour", "quiet_hours", "late_after", "outlets", "languages", "countries", "topics"),
+    *("type", "window", "min_strength"),
 }
 
 
@@ -50,6 +56,8 @@ class AlertStatus:
     snoozed_until: datetime | None
     delays: Delays | None
     at: datetime
+    planned_snooze: PlannedSnooze | None = None
+    messages_in_hour: int = 0  # instant ones, of the channel with most of them
 
     @property
     def recent_hits(self) -> list[Hit]:
@@ -77,10 +85,19 @@ class AlertStatus:
         return next_digest_time(self.alert, self.at)
 
     @property
+    def is_throttled(self) -> bool:
+        """True if it has sent its ``max_per_hour``, so that further events wait for the digest."""
+        limit = self.alert.max_per_hour
+        return limit is not None and is_instant(self.alert) and self.messages_in_hour >= limit
+
+    @property
     def deliver_text(self) -> str:
-        """The schedule with its time zone, or the end of a snooze."""
+        """The schedule with its time zone, the end of a snooze in this zone, or that its limit is reached."""
         if self.snoozed_until:
-            return f"snoozed until {self.snoozed_until:%a %H:%M} UTC"
+            local = self.snoozed_until.astimezone(ZoneInfo(self.alert.timezone))
+            return f"snoozed until {local:%a %H:%M %Z}"
+        if self.is_throttled:
+            return f"throttled, {self.alert.max_per_hour} an hour"
         has_time = parse_schedule(self.alert.deliver).frequency in {"daily", "weekly"}
         return f"{self.alert.deliver} {self.alert.timezone}" if has_time else self.alert.deliver
 
@@ -116,6 +133,7 @@ class AlertStatus:
         """Returns the state as JSON.  Lists the settings by name, because the targets of a channel may be secret."""
         return {
             **self.alert.model_dump(mode="json", include=SHOWN_SETTINGS),
+            "to": [*map(target_name, self.alert.to)],
             "targets": described_targets(self.alert.targets_by_channel),
             "hits_7d": len(self.recent_hits),
             "usual_hits_7d": self.usual_hits,
@@ -124,6 +142,10 @@ class AlertStatus:
             "waiting": len(self.waiting),
             "waiting_reasons": self.waiting_reasons,
             "errors": sorted({notification.error for notification in self.waiting if notification.error}),
+            "messages_last_hour": self.messages_in_hour,
+            "throttled": self.is_throttled,
+            "planned_snooze": self.planned_snooze
+            and {"from": rfc3339(self.planned_snooze.begin), "to": rfc3339(self.planned_snooze.end)},
             "snoozed_until": rfc3339(self.snoozed_until) if self.snoozed_until else None,
             "delay": self.delays.summary_json() if self.delays else None,
         }
@@ -135,17 +157,27 @@ def read_statuses(store: Store, alerts: Sequence[Alert], *, at: datetime) -> lis
     waiting = _by_alert(store.outbox(limit=MAX_WAITING))
     snoozes = {name: until for name, until in store.snoozes().items() if until > at}
     delays = AlertDelays(store).by_alert(now=at)
+    planned, counts = PlannedSnoozes(store).by_alert(), MessageCounts(store)
     return [
         AlertStatus(
             alert=alert,
             hits=tuple(hits[alert.name]),
             waiting=tuple(waiting[alert.name]),
             snoozed_until=snoozes.get(alert.name),
+            planned_snooze=planned.get(alert.name),
+            messages_in_hour=_messages_in_hour(counts, alert, at),
             delays=delays.get(alert.name),
             at=at,
         )
         for alert in alerts
     ]
+
+
+def _messages_in_hour(counts: MessageCounts, alert: Alert, at: datetime) -> int:
+    """Returns how many instant messages of an alert with a limit the channel with most of them sent."""
+    if alert.max_per_hour is None:
+        return 0
+    return max((counts.count(alert.name, channel=channel, now=at) for channel in alert.targets_by_channel), default=0)
 
 
 def _by_alert(records: Sequence[T]) -> dict[str, list[T]]:
@@ -160,6 +192,11 @@ def detail_lines(status: AlertStatus) -> list[tuple[str, str]]:
     alert, zone = status.alert, status.alert.timezone
     last, recent, usual = status.last_hit, len(status.recent_hits), status.usual_hits
     lines = [
+        *(
+            [("type", f"{alert.type} of {plural(alert.window_hours, 'hour')}")]
+            if alert.type in {"spike", "flatline"}
+            else ()
+        ),
         ("query", alert.rule_query),
         ("to", targets_text(alert.targets_by_channel)),
         ("deliver", _schedule_text(alert)),
@@ -172,8 +209,24 @@ def detail_lines(status: AlertStatus) -> list[tuple[str, str]]:
         lines.append(("delay", f"{text} from publication to the accepted mail"))
     if status.snoozed_until:
         lines.append(("snoozed", f"until {local_time_text(status.snoozed_until, zone)}"))
+    if snooze := status.planned_snooze:
+        lines.append(("snoozed", f"from {local_time_text(snooze.begin, zone)} to {local_time_text(snooze.end, zone)}"))
+    if alert.max_per_hour and status.messages_in_hour:
+        reached = "; further events wait for the digest" if status.is_throttled else ""
+        sent = plural(status.messages_in_hour, _unit(alert))
+        lines.append(("throttle", f"{sent} in the last hour, at most {alert.max_per_hour}{reached}"))
     lines += [("waiting", f"{count:,}: {reason}") for reason, count in status.waiting_reasons.items()]
     return lines if status.waiting else [*lines, ("waiting", "-")]
+
+
+def _type_text(alert: Alert) -> str:
+    if alert.type == "first_seen":
+        return alert.type
+    return f"{alert.type} of {plural(alert.window_hours, 'hour')}"
+
+
+def _unit(alert: Alert) -> str:
+    return "mail" if has_only_mail(alert.targets_by_channel) else "message"
 
 
 def _schedule_text(alert: Alert) -> str:
@@ -181,7 +234,7 @@ def _schedule_text(alert: Alert) -> str:
         alert.deliver,
         *([f"the rest {alert.rest}"] if is_instant(alert) else ()),
         *(
-            [f"at most {plural(alert.max_per_hour, 'mail')} an hour"]
+            [f"at most {plural(alert.max_per_hour, _unit(alert))} an hour"]
             if alert.max_per_hour and is_instant(alert)
             else ()
         ),

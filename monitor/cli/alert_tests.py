@@ -14,8 +14,9 @@ from monitor.models import now
 from monitor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from monitor.config import Alert
     from monitor.models import Story
     from monitor.query import Node
     from monitor.query.evaluation import Evaluation
@@ -68,7 +69,8 @@ def test_command(
         if compare is not None:
             _compare(context, store, (text, compare), node, since=since, samples=samples)
         else:
-            matched = _matched_stories(store, node, alert.name if alert else None, since=since, samples=samples)
+            stories = _strong_stories(context, store, node, alert, since=since)
+            matched = _matched_stories(stories, alert.name if alert else None, samples=samples)
             _print_matched_stories(context, text, node, matched, since=since, samples=samples)
             _print_clauses(context, store, node, since=since)
     return 0
@@ -95,11 +97,22 @@ class _MatchedStories:
     newest: list[Story] = field(default_factory=list)
 
 
-def _matched_stories(
-    store: Store, node: Node, alert_name: str | None, *, since: datetime, samples: int
-) -> _MatchedStories:
+def _strong_stories(
+    context: CommandContext, store: Store, node: Node, alert: Alert | None, *, since: datetime
+) -> Iterator[Story]:
+    """Yields the stories that match the query ``node``, of an alert only those with its ``min_strength``."""
+    from monitor.backfill import is_strong_enough
+
+    at = now()
+    alert_node = _parsed(context, alert.query) if alert else node
+    for story in store.scan(node, now=at, since=since):
+        if alert is None or is_strong_enough(alert, alert_node, story, now=at):
+            yield story
+
+
+def _matched_stories(stories: Iterable[Story], alert_name: str | None, *, samples: int) -> _MatchedStories:
     matched = _MatchedStories()
-    for story in store.scan(node, now=now(), since=since):
+    for story in stories:
         matched.total += 1
         time = story.published_at or story.first_seen_at
         matched.daily_counts[f"{time:%Y-%m-%d}"] += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -28,7 +30,9 @@ MIN_COLUMNS_FOR_QUERIES = (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+
+    from monitor.config import Alert
+    from monitor.store import Store
 
 
 @click.group("alerts")
@@ -94,9 +98,10 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @with_context
 def show_command(context: CommandContext, *, name: str, as_json: bool) -> None:
-    """Show one alert: its schedule, its hits day by day against its habit, and what waits and why.
+    """Show one alert: its schedule, its hits day by day against its habit, its cost and noise, and what waits and why.
 
     The usual number of hits is the mean of the four weeks before the last seven days.  Times are in the alert's zone.
+    Reprints are stories of an event that another hit of the last seven days tells, weak matches have one plain word.
 
     \b
     Examples:
@@ -104,19 +109,36 @@ def show_command(context: CommandContext, *, name: str, as_json: bool) -> None:
       media-monitor alerts show sberbank --json | jq .waiting_reasons
     """
     alert = context.find_alert(name)
+    from monitor.cli.alert_quality import measure_quality
+    from monitor.notify.findings import is_finding
+
     with context.open_existing_store() as store:
-        (status,) = read_statuses(store, [alert], at=now())
+        current_time = now()
+        (status,) = read_statuses(store, [alert], at=current_time)
+        recent = [hit for hit in status.recent_hits if not is_finding(hit)]
+        quality = measure_quality(store, alert, recent, fragments=context.config.fragments, at=current_time)
+        habit = _habit_line(store, alert, current_time) if alert.type != "match" else []
     if as_json:
-        _print_json([status])
+        import orjson
+
+        click.echo(orjson.dumps({**status.to_json(), **quality.to_json()}))
         return
     from monitor.cli.formatting import bar_chart, plain_line
 
     context.out.print(plain_line(alert.name), style="bold")
-    for label, text in detail_lines(status):
+    for label, text in (*detail_lines(status), *habit, ("cost", quality.cost_text), ("noise", quality.noise_text)):
         context.out.print(plain_line(text, prefix=f"  {label:<12}"))
     if status.hits:
         for line in bar_chart(status.daily_counts):
             context.out.print(f"  {line}", markup=False)
+
+
+def _habit_line(store: Store, alert: Alert, at: datetime) -> list[tuple[str, str]]:
+    """Returns the line about the habit of a volume alert; none before its first look."""
+    from monitor.volume.state import VolumeState, habit_text
+
+    state = VolumeState.of(store, alert.name)
+    return [("habit", habit_text(state, alert.timezone, at=at))] if state else []
 
 
 def _print_json(statuses: Sequence[AlertStatus]) -> None:
@@ -189,6 +211,8 @@ def backfill_command(context: CommandContext, *, name: str, since: datetime, dry
     from monitor.notify.delivery_times import local_time_text
 
     alert, current_time = context.find_alert(name), now()
+    if alert.type != "match":
+        raise click.UsageError(f"{alert.name} has type: {alert.type}, which reports no single stories")
     with context.open_existing_store() as store:
         backfill = find_backfill(store, alert, fragments=context.config.fragments, since=since, now=current_time)
         if backfill.stories and not dry_run:
@@ -208,28 +232,57 @@ def backfill_command(context: CommandContext, *, name: str, since: datetime, dry
 @alerts_command.command("snooze")
 @click.argument("name")
 @click.argument("duration", type=DurationType(), required=False, metavar="SPAN")
-@click.option("--off", is_flag=True, help="Send its notifications again, from now on.")
+@click.option("--from", "begin", metavar="TIME", help="When to begin, as 2026-12-24T18:00; default: now.")
+@click.option("--to", "end", metavar="TIME", help="When to end, as 2027-01-02 or 2027-01-02T07:00.")
+@click.option("--off", is_flag=True, help="Send its notifications again, from now on, and plan no snooze.")
 @with_context
-def snooze_command(context: CommandContext, *, name: str, duration: timedelta | None, off: bool) -> None:
-    """Hold an alert's notifications back for SPAN (2d, 12h).
+def snooze_command(
+    context: CommandContext, *, name: str, duration: timedelta | None, begin: str | None, end: str | None, off: bool
+) -> None:
+    """Hold an alert's notifications back for SPAN (2d, 12h), or from one time to another.
 
-    The alert still catches stories; their notifications follow when SPAN is over.
+    The alert still catches stories; their notifications follow when the time is over.  Times without a zone are in the
+    alert's `timezone`.
 
     \b
     Examples:
       media-monitor alerts snooze sberbank 2d
+      media-monitor alerts snooze sberbank --from 2026-12-24 --to 2027-01-02
       media-monitor alerts snooze sberbank --off
     """
-    if off == (duration is not None):
-        raise click.UsageError("give a SPAN such as 2d, or --off")
-    alert = context.find_alert(name)
+    if [off, duration is not None, end is not None].count(True) != 1 or (begin and end is None and duration is None):
+        raise click.UsageError("give a SPAN such as 2d, --to TIME, or --off")
+    alert, current_time = context.find_alert(name), now()
     if duration is not None and duration <= parse_duration("0"):
         raise click.UsageError("give a SPAN greater than zero, or --off")
-    until = None if duration is None else now() + duration
-    with context.open_store() as store:
-        store.snooze(alert.name, until)
+    from monitor.notify.delivery_times import local_time_text
+    from monitor.notify.planned_snoozes import PlannedSnooze, PlannedSnoozes
+
     subject = "mail is" if has_only_mail(alert.targets_by_channel) else "notifications are"
-    if until is None:
+    if off:
+        with context.open_store() as store:
+            store.snooze(alert.name, None)
+            PlannedSnoozes(store).put(alert.name, None)
         context.out.print(f"{alert.name}: {subject} sent again.", markup=False)
-    else:
-        context.out.print(f"{alert.name}: {subject} held until {until:%Y-%m-%d %H:%M} UTC.", markup=False)
+        return
+    from_time = _local_time("--from", begin, alert.timezone) if begin else current_time
+    to_time = from_time + duration if duration is not None else _local_time("--to", end or "", alert.timezone)
+    if to_time <= max(from_time, current_time):
+        raise click.UsageError("it would end before it begins, or in the past")
+    with context.open_store() as store:
+        if from_time > current_time:
+            PlannedSnoozes(store).put(alert.name, PlannedSnooze(from_time, to_time))
+        else:
+            store.snooze(alert.name, to_time)
+    since = f"from {local_time_text(from_time, alert.timezone)} " if from_time > current_time else ""
+    until = local_time_text(to_time, alert.timezone)
+    context.out.print(f"{alert.name}: {subject} held {since}until {until}.", markup=False)
+
+
+def _local_time(option: str, text: str, timezone: str) -> datetime:
+    """Returns the time of an option in UTC.  Raises click.UsageError."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"{option} {text!r} is not a time; write 2026-12-24 or 2026-12-24T18:00") from None
+    return (time if time.tzinfo else time.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)

@@ -32,6 +32,7 @@ MODULE_AND_HELP_BY_COMMAND = {
     "run": ("crawl", "Crawl and deliver continuously, each outlet at its own pace."),
     "alive": ("alive", "Tell whether a `run` process works, for liveness probes."),
     "deliver": ("deliver", "Deliver the notifications that are due."),
+    "canary": ("canary", "Send a made-up story through all steps, and time them."),
     "search": ("search", "Find stories."),
     "history": ("history", "Show what an outlet changed in a story."),
     "alerts": ("alerts", "List, show, test, backfill and snooze alerts."),

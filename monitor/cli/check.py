@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli.check_delivery import has_feeds_problem, has_mail_problem, has_problem_of_other_channel
 from monitor.cli.context import CommandContext, with_context
-from monitor.delivery_text import has_only_mail, unconfigured_channel_text
-from monitor.errors import DeliveryError, StoreError
-from monitor.mail import CHANNEL_NAME
+from monitor.delivery_text import has_only_mail
+from monitor.errors import ConfigError, StoreError
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -38,6 +37,10 @@ def check_command(context: CommandContext, *, offline: bool) -> int:
       media-monitor check --config other.yaml
     """
     config, out = context.config, context.out
+    if not (config.outlets or config.topics or config.alerts):
+        raise ConfigError(
+            [f"{context.config_path}: has no outlets, topics and alerts; `init` writes a starter with some"]
+        )
     counts = [(len(config.outlets), "outlet"), (len(config.topics), "topic"), (len(config.alerts), "alert")]
     summary = ", ".join(plural(number, name) for number, name in counts)
     out.print(f"ok    {context.config_path}: {summary}", markup=False)
@@ -52,8 +55,9 @@ def check_command(context: CommandContext, *, offline: bool) -> int:
     failed |= _has_spider_problem(context)
     if not offline:
         failed |= _has_store_problem(context)
-        failed |= _has_mail_problem(context)
-        failed |= _has_problem_of_other_channel(context)
+        failed |= has_mail_problem(context)
+        failed |= has_problem_of_other_channel(context)
+        failed |= has_feeds_problem(context)
     return 1 if failed else 0
 
 
@@ -63,21 +67,27 @@ def _config_warnings(context: CommandContext) -> list[str]:
         access_warnings,
         alert_warnings,
         callback_warnings,
+        nothing_to_store_warnings,
+        placeholder_warnings,
         readable_secret_warnings,
         slow_pattern_warnings,
         store_warnings,
         too_frequent_poll_warnings,
+        webhook_warnings,
     )
     from monitor.query.lint import lint_config
 
     config, files = context.config, secret_files(context.config_path, os.environ)
     return [
+        *nothing_to_store_warnings(config),
         *too_frequent_poll_warnings(config),
         *store_warnings(config),
         *callback_warnings(config),
         *access_warnings(config),
         *slow_pattern_warnings(config),
         *alert_warnings(config),
+        *placeholder_warnings(config),
+        *webhook_warnings(config),
         *readable_secret_warnings(files),
         *lint_config(config),
     ]
@@ -193,54 +203,3 @@ def _stored_word_notes(context: CommandContext, store: Store) -> list[str]:
         for name, query in queries.items()
     }
     return stored_word_notes(store, rules, fragment_columns)
-
-
-def _has_mail_problem(context: CommandContext) -> bool:
-    """Connects to the mail server and names a sender and a recipient to it, but sends no mail.
-
-    Prints the result; returns True if the server refuses one of them, False without a mail.url.
-    """
-    settings = context.config.mail
-    if settings.url is None:
-        context.out.print("note  mail: no mail.url, so notifications wait in the outbox")
-        return False
-    from monitor.mail import mail_url
-    from monitor.mail.mime import bare_address
-    from monitor.mail.smtp import SmtpConnection
-
-    address = mail_url.parse_mail_url(settings.url.get_secret_value())
-    recipient = next((target for alert in context.config.alerts for target in alert.to), None)
-    try:
-        with SmtpConnection(address, timeout=settings.timeout.total_seconds()) as connection:
-            connection.open()
-            connection.try_envelope(sender=bare_address(settings.sender), to=recipient)
-    except DeliveryError as error:
-        context.out.print(f"FAIL  mail: {error}", markup=False)
-        return True
-    login = f", as {address.user}" if address.user else ""
-    context.out.print(f"ok    mail: {address} accepts mail{login}", markup=False)
-    return False
-
-
-def _has_problem_of_other_channel(context: CommandContext) -> bool:
-    """Connects each configured channel but email and prints the result; returns True if one fails.
-
-    Prints a note for each channel that alerts use and that is not configured.
-    """
-    from monitor.delivery import configured_channels, unconfigured_channels
-
-    for name in unconfigured_channels(context.config):
-        if name != CHANNEL_NAME:
-            context.out.print(f"note  {unconfigured_channel_text(name)}", markup=False)
-    failed = False
-    for name, channel in configured_channels(context.config).items():
-        if name == CHANNEL_NAME:
-            continue
-        try:
-            with closing(channel):
-                channel.open()
-            context.out.print(f"ok    channel {name}: connected", markup=False)
-        except DeliveryError as error:
-            context.out.print(f"FAIL  channel {name}: {error}", markup=False)
-            failed = True
-    return failed

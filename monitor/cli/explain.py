@@ -15,6 +15,7 @@ from monitor.suggestions import nearest_name
 if TYPE_CHECKING:
     from rich.tree import Tree
 
+    from monitor.config import Alert
     from monitor.models import Json, Story
     from monitor.query.explain import Explanation
     from monitor.query.snippets import Snippet
@@ -48,13 +49,17 @@ def explain_command(context: CommandContext, *, query: str, story: str | None, a
     from monitor.query.explain import explain
 
     node = parse(_named_query(context, query), fragments=context.fragments)
-    explained = explain(node, _load_story(context, story), now=now())
+    loaded = _load_story(context, story)
+    explained = explain(node, loaded, now=now())
     if as_json:
         import orjson
 
         click.echo(orjson.dumps(_explanation_json(explained)))
     else:
         _print_explanation(context, explained)
+    if explained.matched and (weakness := _weakness(context, query, loaded)):
+        context.err.print(weakness, markup=False)
+        return 1
     return 0 if explained.matched else 1
 
 
@@ -89,6 +94,28 @@ def _named_query(context: CommandContext, text: str) -> str:
     if re.fullmatch(r"[\w-]+", name) and (suggestion := nearest_name(name, list(queries_by_name), cutoff=0.7)):
         context.err.print(f'note: {name} is read as a query; did you mean "{suggestion}"?', markup=False)
     return text
+
+
+def _weakness(context: CommandContext, name: str, story: Story) -> str:
+    """Returns why an alert of this name does not report a story that its query matches; empty if it does."""
+    alert = _named_alert(context, name)
+    if alert is None or not alert.min_strength:
+        return ""
+    from monitor.query import parse
+    from monitor.query.match_strength import match_strength
+    from monitor.query.matcher import AnalysedStory
+
+    node = parse(alert.query, fragments=context.fragments)
+    strength = match_strength(node, AnalysedStory(story), now=now()).strength
+    if strength >= alert.min_strength:
+        return ""
+    return f"Too weak for the alert: the match has strength {strength:g}, min_strength is {alert.min_strength:g}."
+
+
+def _named_alert(context: CommandContext, text: str) -> Alert | None:
+    """Returns the alert with this name, ignoring case."""
+    alerts = context.config.alerts if context.has_config else ()
+    return next((alert for alert in alerts if alert.name.casefold() == text.strip().casefold()), None)
 
 
 def _load_story(context: CommandContext, reference: str) -> Story:

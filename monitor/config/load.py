@@ -12,6 +12,7 @@ from monitor.config.access import ACCESS_KEYS, access_faults
 from monitor.config.document import YamlDocument, YamlError, dotted_path
 from monitor.config.schema import Config, Outlet, keys_at, unknown_key_message
 from monitor.errors import ConfigError, FragmentError, QueryError
+from monitor.mail.mail_url import parse_mail_url
 from monitor.query.fragments import fragments_of
 from monitor.query.parse import parse_fragment
 
@@ -54,6 +55,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         *_duplicate_name_faults(data),
         *_term_faults(data),
         *_credential_conflict_faults(data),
+        *_token_faults(data),
         *_outlet_access_faults(data),
     )
     for problem_path, message in (*problems, *cross_faults):
@@ -67,7 +69,33 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     if faults or environment_faults or config is None:
         file_faults = [_fault_line(str(path), line, message) for line, message in sorted(set(faults))]
         raise ConfigError([*file_faults, *dict.fromkeys(environment_faults)])
-    return config
+    return _with_absolute_paths(config, path.parent)
+
+
+def _with_absolute_paths(config: Config, base: Path) -> Config:
+    """Returns the configuration with the paths that start from the directory of its file."""
+    feeds = str((base / config.feeds).absolute()) if config.feeds else None
+    token_file = str((base / config.mail.token_file).absolute()) if config.mail.token_file else None
+    mail = config.mail.model_copy(update={"token_file": token_file})
+    return config.model_copy(update={"feeds": feeds, "mail": mail})
+
+
+def _token_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
+    """Yields the path and message of an access token beside another one or a password, or without a user."""
+    mail = data.get("mail")
+    keys = [key for key in ("token_file", "token_command") if isinstance(mail, dict) and key in mail]
+    if not isinstance(mail, dict) or not keys:
+        return
+    if len(keys) == 2:
+        yield ("mail", "token_command"), "give a token_file or a token_command, not both"
+    try:
+        server = parse_mail_url(str(mail.get("url", "")))
+    except ValueError:
+        return  # reported as a fault of mail.url
+    if not server.user:
+        yield ("mail", keys[0]), "needs a user: write mail.url as smtp://user@host:587"
+    elif server.password:
+        yield ("mail", keys[0]), "cannot be used with a password; write mail.url as smtp://user@host:587"
 
 
 def secret_files(path: Path, environ: Mapping[str, str]) -> dict[str, Path]:
@@ -92,6 +120,7 @@ def _config_and_problems(data: dict[str, Any]) -> tuple[Config | None, list[tupl
 _MAPPING_EXPECTED_MESSAGE = "must be keys and values"
 _MAPPING_EXAMPLE_BY_KEY = {  # by top-level key
     "store": '{url: "sqlite:monitor.db"}',
+    "webhook": "{secret: {env: WEBHOOK_SECRET}}",
     "mail": '{url: "smtp://mail.example.org:25", sender: monitor@example.org}',
     "terms": "{russia-banks: 'Sberbank OR VTB'}",
     "topics": "{chips: 'chip AND export'}",

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 from monitor import __version__
 from monitor.config.access import Auth, Cookies, Headers, Login, Proxy, UserAgent
 from monitor.config.model import FrozenModel
+from monitor.config.targets import Targets, Webhooks, channel_of, target_name
 from monitor.config.types import (
     ApiKey,
     Budget,
@@ -41,6 +42,7 @@ from monitor.config.types import (
     TermName,
     Timezone,
     UrlPattern,
+    VolumeWindow,
     WaitCondition,
     WebUrl,
     WorkerCount,
@@ -48,7 +50,7 @@ from monitor.config.types import (
     valid_single_line,
 )
 from monitor.countries import guess_country
-from monitor.mail import CHANNEL_NAME
+from monitor.mail import CHANNEL_NAME as EMAIL
 from monitor.polling.budget import DEFAULT_POLL_BUDGET
 from monitor.query.fragments import Fragments, fragments_of
 from monitor.query.syntax import Value
@@ -63,6 +65,8 @@ ANY_HOST = "any"  # value of an outlet's ``hosts``, which is no host name
 Render: TypeAlias = Literal["none", "splash", "playwright", "auto"]
 
 DigestKind: TypeAlias = Literal["combined", "separate"]
+
+AlertType: TypeAlias = Literal["match", "spike", "flatline", "first_seen"]
 
 # Types of lists; the file may also have a single value instead of a list with one item.
 HostNames: TypeAlias = Annotated[tuple[HostName, ...], BeforeValidator(as_one_item_list)]
@@ -92,6 +96,8 @@ class MailSettings(FrozenModel):
     url: MailUrl | None = (
         None  # smtp:// or smtps://, with ?starttls=required|optional|never; without a url mail stays queued
     )
+    token_file: SingleLine | None = None  # with an access token of OAuth 2, for a login without a password
+    token_command: SingleLine | None = None  # prints such a token
     sender: MailSender = "media-monitor@localhost"
     ops: MailAddresses = ()  # addresses that get mail about refused mail and outlets that keep failing
     timeout: PositiveDuration = timedelta(seconds=30)
@@ -167,11 +173,14 @@ class Outlet(FrozenModel):
 class Alert(FrozenModel):
     name: NonEmptyName
     query: QueryText
-    to: Annotated[MailAddresses, Field(min_length=1)]
+    type: AlertType = "match"  # each story that matches, or an unusual number of them, or names they never had
+    window: VolumeWindow | None = None  # of a spike or flatline: the hours whose stories are counted
+    to: Annotated[Targets, Field(min_length=1, repr=False)]  # mail addresses, webhooks, addresses of chat services
     outlets: Names = ()  # if not empty, only stories of these outlets; so the next three
     languages: Languages = ()
     countries: Countries = ()
     topics: Names = ()
+    min_strength: float = Field(default=0.0, ge=0, le=100)  # of a match, as the order of a digest has it
     deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
     repeat: Literal["digest", "outlet"] = "digest"  # a reported event at a further outlet: in `rest`, or at once
@@ -182,6 +191,16 @@ class Alert(FrozenModel):
     digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
     when_empty: Literal["silent", "send"] = "silent"  # what a digest without a match does
     max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
+
+    @property
+    def volume_window(self) -> timedelta:
+        """The time whose stories a spike or flatline counts."""
+        return self.window or (timedelta(hours=6) if self.type == "spike" else timedelta(hours=24))
+
+    @property
+    def window_hours(self) -> int:
+        """The hours of `volume_window`."""
+        return int(self.volume_window / timedelta(hours=1))
 
     @property
     def filter_query(self) -> str:
@@ -204,11 +223,23 @@ class Alert(FrozenModel):
 
     @property
     def targets_by_channel(self) -> dict[str, tuple[str, ...]]:
-        """The targets to which each channel delivers the alert, by the channel's name.
+        """The targets to which each channel delivers the alert, by the channel's name, without secrets.
 
         A channel without targets is left out, so that no notification is queued for it.
         """
-        return {channel: targets for channel, targets in ((CHANNEL_NAME, self.to),) if targets}
+        grouped: dict[str, list[str]] = {}
+        for address in self.to:
+            grouped.setdefault(channel_of(address), []).append(target_name(address))
+        return {channel: tuple(dict.fromkeys(targets)) for channel, targets in grouped.items()}
+
+    @property
+    def mail_addresses(self) -> tuple[str, ...]:
+        """The mail addresses in ``to``."""
+        return self.targets_by_channel.get(EMAIL, ())
+
+    def urls_by_target(self, channel: str) -> dict[str, str]:
+        """Returns the URLs in ``to`` of a channel other than email, by the names of the targets."""
+        return {target_name(address): address for address in self.to if channel_of(address) == channel}
 
 
 class KeepFor(FrozenModel):
@@ -223,9 +254,12 @@ class KeepFor(FrozenModel):
 class Config(FrozenModel):
     store: StoreSettings = StoreSettings()
     mail: MailSettings = MailSettings()
+    webhook: Webhooks = Webhooks()
     crawl: CrawlSettings = CrawlSettings()
     keep: Literal["matching", "all"] = "matching"
     keep_for: KeepFor = KeepFor()
+    canary: DigestSchedule | None = None  # when a made-up story is sent through all steps; in UTC
+    feeds: SingleLine | None = None  # directory of the feeds of alerts and topics; `load` makes it absolute
     terms: dict[TermName, str] = Field(default_factory=dict)  # fragments of queries, used as @name
     topics: dict[NonEmptyName, QueryText] = Field(default_factory=dict)
     outlets: tuple[Outlet, ...] = ()

@@ -53,7 +53,7 @@ def read_secret_file(path: Path) -> str:
 
 
 def secret_references(data: Any, path: KeyPath = ()) -> Iterator[SecretReference]:
-    """Yields each mapping ``{env: NAME}`` or ``{file: PATH}`` where the schema has a secret or an outlet's cookies."""
+    """Yields each mapping ``{env: NAME}`` or ``{file: PATH}`` where the schema has a secret, cookies or a target."""
     if isinstance(data, dict):
         if len(data) == 1 and _may_be_reference(path):
             [(kind, name)] = data.items()
@@ -69,7 +69,8 @@ def secret_references(data: Any, path: KeyPath = ()) -> Iterator[SecretReference
 
 def _may_be_reference(path: KeyPath) -> bool:
     is_of_cookies = len(path) in (3, 4) and path[0] == "outlets" and path[2] == "cookies"
-    return is_of_cookies or type_at(path) is SecretStr
+    is_target = len(path) in (3, 4) and path[0] == "alerts" and path[2] == "to"
+    return is_of_cookies or is_target or type_at(path) is SecretStr
 
 
 def insert_secrets(data: dict[str, Any], environ: Mapping[str, str], base: Path) -> list[tuple[KeyPath, str]]:

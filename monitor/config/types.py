@@ -58,6 +58,13 @@ def _valid_positive_duration(value: timedelta) -> timedelta:
     return value
 
 
+def valid_volume_window(value: timedelta) -> timedelta:
+    """Validates the window of a spike or flatline: whole hours, at most a week."""
+    if value % timedelta(hours=1) or not timedelta(hours=1) <= value <= timedelta(days=7):
+        raise ValueError("must be whole hours, from 1h to 7d")
+    return value
+
+
 def to_poll_budget(value: Any) -> Any:
     """Converts ``500/h`` to a number of requests and ``10m`` to a mean delay; returns a PollBudget unchanged."""
     if isinstance(value, PollBudget):
@@ -377,6 +384,7 @@ PositiveDuration: TypeAlias = Annotated[
 RetentionPeriod: TypeAlias = Annotated[
     timedelta, BeforeValidator(to_timedelta), AfterValidator(_valid_retention_period)
 ]
+VolumeWindow: TypeAlias = Annotated[timedelta, BeforeValidator(to_timedelta), AfterValidator(valid_volume_window)]
 Budget: TypeAlias = Annotated[PollBudget, BeforeValidator(to_poll_budget)]
 SingleLine: TypeAlias = Annotated[str, AfterValidator(valid_single_line)]
 NonEmptyName: TypeAlias = Annotated[

@@ -13,6 +13,7 @@ from monitor.egress.own_sites import OwnSites
 from monitor.models import now
 from monitor.notify.delivery_times import parse_schedule
 from monitor.suggestions import unknown_name_message
+from monitor.webhook import CHANNEL_NAME as WEBHOOK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,6 +58,42 @@ def callback_warnings(config: Config) -> list[str]:
     return []
 
 
+def nothing_to_store_warnings(config: Config) -> list[str]:
+    """Returns a warning if no story can ever be stored."""
+    if config.keep == "all" or config.topics or config.alerts:
+        return []
+    return ["keep: matching stores nothing without topics and alerts; add some, or write keep: all"]
+
+
+def placeholder_warnings(config: Config) -> list[str]:
+    """Returns a warning for each mail address of a domain that no mail reaches, as the starter has."""
+    addresses = [(f"alerts.{alert.name}: to", address) for alert in config.alerts for address in alert.mail_addresses]
+    addresses += [("mail.ops", address) for address in config.mail.ops]
+    wrong = {address: place for place, address in reversed(addresses) if _is_placeholder(address)}
+    return [f"{place}: {address} is a placeholder, which no mail reaches" for address, place in wrong.items()][::-1]
+
+
+def _is_placeholder(address: str) -> bool:
+    """Returns True for the domains that RFC 2606 and RFC 6761 reserve for examples and tests."""
+    domain = address.rpartition("@")[2].lower().rstrip(".")
+    parts = domain.split(".")
+    is_example = parts[-2:] in [["example", top] for top in ("com", "net", "org")]
+    return is_example or parts[-1] in {"example", "invalid", "test"}
+
+
+def webhook_warnings(config: Config) -> list[str]:
+    """Returns a warning for each web address whose requests are not signed, or can be read on their way."""
+    urls = {target: url for alert in config.alerts for target, url in alert.urls_by_target(WEBHOOK).items()}
+    hosts = {target: urlsplit(url).hostname or "" for target, url in urls.items()}
+    unsigned = [target for target, host in hosts.items() if config.webhook.secret_of(host) is None]
+    is_plain = {target: urlsplit(url).scheme == "http" for target, url in urls.items()}
+    plain = [target for target, host in hosts.items() if is_plain[target] and may_be_public_host(host)]
+    return [
+        *(f"webhook {target}: not signed; with webhook.secret its receiver can verify it" for target in unsigned),
+        *(f"webhook {target}: http lets others read the stories; write https:// if you can" for target in plain),
+    ]
+
+
 def access_warnings(config: Config) -> list[str]:
     """Returns warnings about outlets whose cookies have expired or are for other sites, or go unencrypted."""
     return [
@@ -84,8 +121,24 @@ def alert_warnings(config: Config) -> list[str]:
     return [
         f"alerts.{alert.name}: {message}"
         for alert in config.alerts
-        for message in (*_ineffective_keys(alert), *_unknown_filter_values(config, alert))
+        for message in (
+            *_ineffective_keys(alert),
+            *_unknown_filter_values(config, alert),
+            *_unreachable_strength(config, alert),
+        )
     ]
+
+
+def _unreachable_strength(config: Config, alert: Alert) -> Iterator[str]:
+    """Yields a message if no match of the alert's query can have its ``min_strength``."""
+    if not alert.min_strength:
+        return
+    from monitor.query import parse
+    from monitor.query.match_strength import max_strength
+
+    strongest = max_strength(parse(alert.query, fragments=config.fragments))
+    if strongest < alert.min_strength:
+        yield f"min_strength: no match reaches {alert.min_strength:g}; all clauses together have {strongest:g}"
 
 
 def _unknown_filter_values(config: Config, alert: Alert) -> Iterator[str]:
@@ -108,6 +161,8 @@ def _unknown_filter_values(config: Config, alert: Alert) -> Iterator[str]:
 def _ineffective_keys(alert: Alert) -> Iterator[str]:
     if alert.digest == "separate" and "max_entries" in alert.model_fields_set:
         yield "max_entries has no effect with digest: separate, whose mails show all events"
+    if alert.window and alert.type not in {"spike", "flatline"}:
+        yield f"window has no effect with type: {alert.type}; it is for spike and flatline"
     frequency = parse_schedule(alert.deliver).frequency
     for key in ("rest", "max_per_hour") if frequency != "instant" else ():
         if key in alert.model_fields_set:

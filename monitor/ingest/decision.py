@@ -434,6 +434,8 @@ class CommitDecider:
         """Yields a notification for each alert and channel of the alert, due at the alert's delivery time."""
         for name in alerts:
             alert, created_at = self._alerts[name], self._now()
+            if alert.type != "match":  # it counts its stories and tells of them together
+                continue
             due_at = next_delivery_time(alert.deliver, alert.timezone, created_at)
             yield from new_notifications(
                 alert, story=story.id, version=story.version, due_at=due_at, created_at=created_at

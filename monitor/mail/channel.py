@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import DeliveryRefused, DeliveryUnavailable
 from monitor.mail import compose, describe, mail_url
+from monitor.mail.access_tokens import TokenSource
 from monitor.mail.mime import bare_address
 from monitor.mail.smtp import SmtpConnection
 from monitor.mail.smtp_addresses import AddressRests
@@ -28,14 +29,17 @@ class EmailChannel:
         self._config = config
         self._sender = bare_address(config.mail.sender)
         self._server = mail_url.parse_mail_url(config.mail.url.get_secret_value())
+        self._tokens = token_source(config)
         self._rests = AddressRests()
         self._lock = threading.Lock()
         self._idle_connections: list[SmtpConnection] = []
 
     @property
     def server_settings(self) -> str:
-        assert self._config.mail.url is not None
-        return f"{self._config.mail.url.get_secret_value()} {self._sender}"
+        mail = self._config.mail
+        assert mail.url is not None
+        token = f" {mail.token_file or mail.token_command}" if self._tokens else ""
+        return f"{mail.url.get_secret_value()} {self._sender}{token}"
 
     def open(self) -> None:
         connection = self._take_connection()
@@ -71,4 +75,17 @@ class EmailChannel:
         with self._lock:
             if self._idle_connections:
                 return self._idle_connections.pop()
-        return SmtpConnection(self._server, timeout=self._config.mail.timeout.total_seconds(), rests=self._rests)
+        return SmtpConnection(
+            self._server,
+            timeout=self._config.mail.timeout.total_seconds(),
+            rests=self._rests,
+            tokens=self._tokens,
+        )
+
+
+def token_source(config: Config) -> TokenSource | None:
+    """Returns where access tokens for the mail server come from; None for a login with a password, or none."""
+    mail = config.mail
+    if not (mail.token_file or mail.token_command):
+        return None
+    return TokenSource(file=mail.token_file, command=mail.token_command)

@@ -9,16 +9,16 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from monitor.mail.digest import MAX_REPEATED_TITLES
-from monitor.mail.direction import direction_of
-from monitor.mail.entries import http_url_or_empty
-from monitor.mail.mime import one_line
+from monitor.digests.digest import MAX_REPEATED_TITLES
+from monitor.digests.direction import direction_of
+from monitor.digests.entries import http_url_or_empty
+from monitor.digests.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from monitor.mail.digest import Digest, Section
-    from monitor.mail.entries import MailEntry, OtherStory
+    from monitor.digests.digest import Digest, Section
+    from monitor.digests.entries import DigestEntry, OtherStory
     from monitor.query.snippets import Snippet
 
 # Logical borders, margins and paddings (inline-start), which follow the direction of the block.
@@ -98,7 +98,7 @@ def _section_end_html(section: Section) -> list[str]:
     return lines
 
 
-def _entry_html(entry: MailEntry) -> str:
+def _entry_html(entry: DigestEntry) -> str:
     title = html_link(entry.url, _marked_html(entry.title))
     lines = [f"<h2 {_style('title')}>{title}</h2>", f"<p {_style('meta')}>{_joined(entry.details)}</p>"]
     if entry.matched:

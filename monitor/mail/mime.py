@@ -6,13 +6,14 @@ Titles and names come from the web, so they are cleaned before they enter a head
 from __future__ import annotations
 
 import re
-import unicodedata
 from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
+
+from monitor.digests.text import one_line, one_line_with_isolates, truncated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from monitor.config import Config
 
 MAX_SUBJECT_CHARACTERS = 180  # characters
-# Direction overrides and zero-width characters, which reorder or hide the text beside them.
-_INVISIBLE_CHARACTER_PATTERN = re.compile(r"[\u202a-\u202e\u200b\ufeff]")
-_ISOLATE_PATTERN = re.compile(r"[\u2066-\u2069]")
 
 
 def bare_address(sender: str) -> str:
@@ -36,18 +34,6 @@ def _sender_address(sender: str) -> Address:
     name, bracket, _ = sender.rpartition("<")
     name = one_line(name.strip().removeprefix('"').removesuffix('"').replace("\\", "")) if bracket else ""
     return Address(display_name=name.replace("=?", "= ?"), addr_spec=bare_address(sender))
-
-
-def one_line(text: str) -> str:
-    """Returns the text as one line without control, zero-width and direction characters; lone surrogates become ?."""
-    return _one_line_with_isolates(_ISOLATE_PATTERN.sub("", text))
-
-
-def _one_line_with_isolates(text: str) -> str:
-    """Does `one_line`, but keeps the isolates that `direction` has added."""
-    text = _INVISIBLE_CHARACTER_PATTERN.sub("", text).encode("utf-8", "replace").decode()
-    text = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
-    return " ".join(text.split())
 
 
 class _HeaderFoldingPolicy(EmailPolicy):
@@ -81,7 +67,7 @@ def mail_with_headers(config: Config, message_id: str, to: Sequence[str], subjec
     message["To"] = ", ".join(to)
     # EmailMessage decodes RFC 2047 encoded words, and a decoded line break would start a new header.  The subject
     # contains text from the web, so a space is inserted into each "=?", which starts an encoded word.
-    message["Subject"] = truncated(_one_line_with_isolates(subject).replace("=?", "= ?"), MAX_SUBJECT_CHARACTERS)
+    message["Subject"] = truncated(one_line_with_isolates(subject).replace("=?", "= ?"), MAX_SUBJECT_CHARACTERS)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: servers send no out-of-office reply to such a mail
     message["X-Auto-Response-Suppress"] = "All"
     return message
@@ -95,8 +81,3 @@ def smtp_bytes(message: EmailMessage) -> bytes:
     """
     head, gap, body = message.as_bytes().partition(b"\r\n\r\n")
     return re.sub(rb"(?m)^([A-Za-z-]+):\r\n (?=\S)", rb"\1: ", head) + gap + body
-
-
-def truncated(text: str, max_characters: int) -> str:
-    """Returns the text, cut to ``max_characters`` with a final … if it is longer."""
-    return text if len(text) <= max_characters else text[: max_characters - 1].rstrip() + "…"

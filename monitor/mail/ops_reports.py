@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from monitor.digests.text import one_line
 from monitor.mail import CHANNEL_NAME
-from monitor.mail.mime import bare_address, mail_with_headers, one_line, smtp_bytes
+from monitor.mail.mime import bare_address, mail_with_headers, smtp_bytes
 from monitor.notify.delivery_times import local_time_text
 from monitor.notify.empty_digests import is_placeholder
 

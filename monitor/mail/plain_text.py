@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.mail.digest import MAX_REPEATED_TITLES
-from monitor.mail.direction import isolated_line, isolated_pieces, isolated_query
-from monitor.mail.entries import http_url_or_empty
-from monitor.mail.mime import one_line
+from monitor.digests.digest import MAX_REPEATED_TITLES
+from monitor.digests.direction import isolated_line, isolated_pieces, isolated_query
+from monitor.digests.entries import http_url_or_empty
+from monitor.digests.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from monitor.mail.digest import Digest, Section
-    from monitor.mail.entries import MailEntry, OtherStory
+    from monitor.digests.digest import Digest, Section
+    from monitor.digests.entries import DigestEntry, OtherStory
 
 
 def plain_text_body(digest: Digest, foot: Sequence[str]) -> str:
@@ -57,7 +57,7 @@ def _rest_lines(section: Section) -> list[str]:
     return [section.rest.text, f"  {section.rest.command}"] if section.rest else []
 
 
-def _entry_lines(entry: MailEntry) -> Iterator[str]:
+def _entry_lines(entry: DigestEntry) -> Iterator[str]:
     yield isolated_line(one_line(entry.title.text), entry.direction)
     yield " · ".join(isolated_pieces(map(one_line, entry.details)))
     if url := http_url_or_empty(entry.url):

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Self
 from monitor.errors import DeliveryRefused, DeliveryUnavailable
 from monitor.mail.smtp_addresses import AddressRests, addresses_of, open_first
 from monitor.mail.smtp_errors import is_success, reply_text, translated_smtp_errors
+from monitor.mail.smtp_login import log_in
 from monitor.mail.smtp_session import SmtpSession, tls_context
 from monitor.notify.channel import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from monitor.mail.access_tokens import TokenSource
     from monitor.mail.mail_url import MailServer
     from monitor.mail.smtp_addresses import Address
 
@@ -36,11 +38,20 @@ TLS_PROBE_TIMEOUT_SECONDS = 5.0
 class SmtpConnection:
     """A connection to a mail server: connects on first use, reconnects after a disconnect.  Not thread-safe.
 
-    ``timeout`` is the time in seconds for each reply but that to a mail's content, and for connecting.
+    ``timeout`` is the time in seconds for each reply but that to a mail's content, and for connecting.  With
+    ``tokens``, logs in with an access token.
     """
 
-    def __init__(self, server: MailServer, *, timeout: float, rests: AddressRests | None = None) -> None:
+    def __init__(
+        self,
+        server: MailServer,
+        *,
+        timeout: float,
+        rests: AddressRests | None = None,
+        tokens: TokenSource | None = None,
+    ) -> None:
         self.server = server
+        self._tokens = tokens
         self.timeout = timeout
         self._rests = rests or AddressRests()
         self._session: SmtpSession | None = None
@@ -87,22 +98,21 @@ class SmtpConnection:
             raise
         return refusals
 
-    def try_envelope(self, *, sender: str, to: str | None) -> None:
-        """Names a sender and a recipient to the server and takes both back: no mail is sent.
+    def try_envelope(self, *, sender: str, to: Sequence[str]) -> Refusals:
+        """Names a sender and recipients to the server and takes all back: no mail is sent.
 
-        Raises DeliveryUnavailable or DeliveryRefused if the server does not accept one of them permanently.
+        Returns the recipients that the server refused.  Raises DeliveryUnavailable or DeliveryRefused if it does not
+        accept the sender.
         """
         try:
             session = self._session_with_sender(sender, size=0)
-            refusals = self._name_recipients(session, [to] if to else [])
+            refusals = self._name_recipients(session, to)
             with translated_smtp_errors(self.server, "reset"):
                 session.rset()
         except (DeliveryUnavailable, DeliveryRefused):
             self.close()
             raise
-        for address, reason in refusals.permanently.items():
-            hint = "" if self.server.user else "does it require a login? smtp://user:password@host:587"
-            raise DeliveryRefused(f"{self.server} refuses mail to {address}: {reason}", hint=hint)
+        return refusals
 
     def close(self) -> None:
         """Sends QUIT if the connection is open, and closes it."""
@@ -223,7 +233,7 @@ class SmtpConnection:
         session.ehlo_or_helo_if_needed()
         encrypted = self.server.tls
         if not encrypted and self.server.starttls != "never":
-            required = self.server.starttls == "required"
+            required = self.server.starttls == "required" or self._tokens is not None
             if session.has_extn("starttls"):
                 # Opportunistic encryption without a verified certificate is better than none (RFC 7435).
                 session.starttls(context=self._context(verified=required))
@@ -235,9 +245,7 @@ class SmtpConnection:
             return
         if not (encrypted or self.server.is_local or self.server.starttls == "never"):
             raise DeliveryRefused(f"{self.server} would get the password unencrypted", hint="add ?starttls=required")
-        if not session.has_extn("auth"):
-            raise DeliveryRefused(f"{self.server} offers no login", hint="try port 587, or drop user:password")
-        session.login(self.server.user, self.server.password)
+        log_in(session, self.server, self._tokens)
 
     def _context(self, *, verified: bool) -> ssl.SSLContext:
         try:

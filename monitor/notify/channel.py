@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,11 @@ class Batch:
     notifications: tuple[Notification, ...]
     message_count: int = 1
     counted_alerts: tuple[str, ...] = ()  # alerts against whose limit of messages an hour the batch counts
+
+    @property
+    def channel(self) -> str:
+        """The name of the channel, which all notifications of the batch share."""
+        return self.notifications[0].channel
 
     @property
     def is_repeated(self) -> bool:
@@ -111,6 +116,14 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Closes the connections to the server that no message uses."""
+
+
+@runtime_checkable
+class ChecksTargets(Protocol):
+    """A channel whose targets can be tried without a message, for ``check``."""
+
+    def try_target(self, target: str) -> None:
+        """Tries a target as far as that is possible without sending anything.  Raises DeliveryError if it is wrong."""
 
 
 class OperatorReports(Protocol):

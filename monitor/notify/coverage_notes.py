@@ -95,6 +95,8 @@ class CoverageNotes:
             targets = alert.targets_by_channel.get(message.channel, ())
             if alert.name in {*message.alerts, *snoozed} or not {*message.targets} <= {*targets}:
                 continue
+            if alert.type != "match":
+                continue
             if alert.digest == "combined" and not is_instant(alert) and _is_delivery_time(alert, due_at):
                 period = _PERIODS[parse_schedule(alert.deliver).frequency]
                 if not self._store.hits(alert.name, since=due_at - period, limit=1):

@@ -34,7 +34,7 @@ class Deferral:
         self._events = events
         self._counts = MessageCounts(settings)
         self._now = now
-        self._remaining: dict[str, int] = {}  # alert with a limit -> messages that it may still send in this hour
+        self._remaining: dict[tuple[str, str], int] = {}  # (alert, channel) -> messages left in this hour
 
     def is_instant(self, notification: Notification) -> bool:
         """Returns True if the notification is mailed at once, not in a digest."""
@@ -72,29 +72,31 @@ class Deferral:
 
     def above_limit(self, notifications: Iterable[Notification]) -> list[Notification]:
         """Returns the notifications of alerts that may send no further message in this hour, due at their ``rest``."""
-        return [self._in_rest(each) for each in notifications if self._remaining_of(each.alert) == 0]
+        return [self._in_rest(each) for each in notifications if self._remaining_of(each.alert, each.channel) == 0]
 
-    def count_message(self, notifications: Iterable[Notification]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def count_message(self, notifications: Sequence[Notification]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Counts a message against the limits of its alerts.
 
         Returns the alerts with a limit, and a line of text for each of them that reaches its limit.
         """
         limited = [each for each in dict.fromkeys(each.alert for each in notifications) if self._limit(each)]
+        channel = notifications[0].channel
         notes = []
         for name in limited:
-            self._remaining[name] = (self._remaining_of(name) or 1) - 1
-            if self._remaining[name] == 0:
+            self._remaining[name, channel] = (self._remaining_of(name, channel) or 1) - 1
+            if self._remaining[name, channel] == 0:
                 notes.append(self._limit_note(self._alerts[name]))
         return tuple(limited), tuple(notes)
 
-    def _remaining_of(self, name: str) -> int | None:
-        """Returns how many messages an alert may still send in this hour; None without a limit."""
+    def _remaining_of(self, name: str, channel: str) -> int | None:
+        """Returns how many messages an alert may still send by a channel in this hour; None without a limit."""
         limit = self._limit(name)
         if limit is None:
             return None
-        if name not in self._remaining:
-            self._remaining[name] = max(limit - self._counts.count(name, now=self._now()), 0)
-        return self._remaining[name]
+        key = name, channel
+        if key not in self._remaining:
+            self._remaining[key] = max(limit - self._counts.count(name, channel=channel, now=self._now()), 0)
+        return self._remaining[key]
 
     def _limit(self, name: str) -> int | None:
         alert = self._alerts.get(name)
@@ -103,8 +105,8 @@ class Deferral:
     def _limit_note(self, alert: Alert) -> str:
         rest = delivery_times.next_delivery_time(alert.rest, alert.timezone, self._now())
         return (
-            f"Alert {alert.name} has reached its {alert.max_per_hour} mails an hour; what exceeds them follows in the "
-            f"digest of {delivery_times.local_time_text(rest, alert.timezone)}."
+            f"Alert {alert.name} has reached its {alert.max_per_hour} messages an hour; what exceeds them follows in "
+            f"the digest of {delivery_times.local_time_text(rest, alert.timezone)}."
         )
 
     def _in_rest(self, notification: Notification) -> Notification:

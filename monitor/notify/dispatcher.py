@@ -304,7 +304,7 @@ class _DeliveryRun:
             self._with_store_retry(lambda: self.store.mark_sent(delivered, now=at))
             self._record_delays(delivered, accepted_at=at)
             with suppress(StoreError):  # the count is approximate
-                self.message_counts.add(results.batch.counted_alerts, at=at)
+                self.message_counts.add(results.batch.counted_alerts, channel=results.batch.channel, at=at)
         if undelivered := results.undelivered:
             self._return_to_outbox(undelivered, delay=None if results.is_retried_soon else REFUSED_RETRY_DELAY)
         elif results.batch.message_count > 1 or results.batch.is_repeated:

@@ -14,6 +14,7 @@ from monitor.notify.batches import connected_groups, messages_of_batch, new_mess
 from monitor.notify.claims import CLAIM_TERM, is_abandoned_claim
 from monitor.notify.deferral import Deferral
 from monitor.notify.earlier_events import EarlierEvents
+from monitor.notify.findings import is_finding
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
 
@@ -265,7 +266,7 @@ class DueMessages:
         def awaits_story_commit(notification: Notification) -> bool:
             story = stories.get(notification.story)
             is_missing = story is None or story.version < notification.version
-            return is_missing and at - notification.created_at < STORY_COMMIT_GRACE
+            return is_missing and not is_finding(notification) and at - notification.created_at < STORY_COMMIT_GRACE
 
         early = [
             replace(each, due_at=at + UNCOMMITTED_STORY_DELAY) for each in notifications if awaits_story_commit(each)

@@ -1,4 +1,4 @@
-"""How many instant messages an alert sent in the last hour, in the store's settings, for its ``max_per_hour``.
+"""How many instant messages an alert sent by a channel in the last hour, for its ``max_per_hour``.
 
 The count is approximate: messages of two processes at once, or of one that is killed, may be missing.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from monitor.store.protocol import Settings
 
-_KEY_PREFIX = "alert-messages/"  # + name of the alert -> {"at": [times of the messages of the last hour]}
+_KEY_PREFIX = "alert-messages/"  # + channel/name of the alert -> {"at": [times of the messages of the last hour]}
 PERIOD = timedelta(hours=1)
 
 
@@ -26,16 +26,16 @@ class MessageCounts:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def count(self, alert: str, *, now: datetime) -> int:
-        """Returns the number of messages that the alert sent within `PERIOD` before ``now``."""
-        return len(self._times(alert, now))
+    def count(self, alert: str, *, channel: str, now: datetime) -> int:
+        """Returns the number of messages that the alert sent by the channel within `PERIOD` before ``now``."""
+        return len(self._times(f"{channel}/{alert}", now))
 
-    def add(self, alerts: Iterable[str], *, at: datetime) -> None:
+    def add(self, alerts: Iterable[str], *, channel: str, at: datetime) -> None:
         """Records a message of the alerts that a server accepted."""
-        for alert in alerts:
-            times = [rfc3339(time) for time in (*self._times(alert, at), at)]
-            self._settings.put_setting(_KEY_PREFIX + alert, {"at": times})
+        for key in (f"{channel}/{alert}" for alert in alerts):
+            times = [rfc3339(time) for time in (*self._times(key, at), at)]
+            self._settings.put_setting(_KEY_PREFIX + key, {"at": times})
 
-    def _times(self, alert: str, now: datetime) -> list[datetime]:
-        stored = self._settings.setting(_KEY_PREFIX + alert) or {"at": []}
+    def _times(self, key: str, now: datetime) -> list[datetime]:
+        stored = self._settings.setting(_KEY_PREFIX + key) or {"at": []}
         return [time for time in map(from_rfc3339, stored["at"]) if now - PERIOD < time <= now]

@@ -39,6 +39,11 @@ def match_strength(node: Node, document: AnalysedStory, *, now: datetime) -> Mat
     )
 
 
+def max_strength(node: Node) -> float:
+    """Returns the strength of a story that all clauses of the query match."""
+    return sum(map(_clause_strength, dict.fromkeys(positive_clauses(node))))
+
+
 def positive_clause_count(node: Node) -> int:
     """Returns the number of different clauses of the query that are not negated."""
     return len(set(positive_clauses(node)))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.models import now as current_time
+from monitor.query.match_strength import match_strength
 from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.parse import parse
 from monitor.query.rule_index import RuleIndex, index_rules
@@ -46,11 +47,13 @@ class RuleSet:
         topics: Mapping[str, Node],
         alerts: Mapping[str, Node],
         filters: Mapping[str, Node] | None = None,
+        min_strengths: Mapping[str, float] | None = None,
         previous: RuleSet | None = None,
     ) -> None:
         """``filters`` maps names of alerts to a second query, without words, that a story must match.
 
-        Rules that ``previous`` has too, with the same tree (object), are not indexed again.
+        ``min_strengths`` maps names of alerts to the strength that a match must have.  Rules that ``previous`` has too,
+        with the same tree (object), are not indexed again.
         """
         self._topics, self._alerts, self._filter_nodes = dict(topics), dict(alerts), dict(filters or {})
         self.reads_addresses = any(
@@ -59,6 +62,7 @@ class RuleSet:
             for node in nodes.values()
             for part in walk(node)
         )
+        self._min_strengths = dict(min_strengths or {})
         self._filters = {name: story_predicate(node) for name, node in (filters or {}).items()}
         self.topic_index: RuleIndex = previous.topic_index.changed(topics) if previous else index_rules(topics)
         self.alert_index: RuleIndex = previous.alert_index.changed(alerts) if previous else index_rules(alerts)
@@ -68,7 +72,14 @@ class RuleSet:
 
     def __reduce__(self) -> tuple[partial[RuleSet], tuple[()]]:
         """Pickles the parsed queries: the process that gets them compiles them."""
-        return partial(RuleSet, topics=self._topics, alerts=self._alerts, filters=self._filter_nodes), ()
+        create = partial(
+            RuleSet,
+            topics=self._topics,
+            alerts=self._alerts,
+            filters=self._filter_nodes,
+            min_strengths=self._min_strengths,
+        )
+        return create, ()
 
     @classmethod
     def of(cls, config: Config) -> RuleSet:
@@ -89,6 +100,7 @@ class RuleSet:
             topics=_nodes(topics),
             alerts=_nodes(alerts),
             filters={alert.name: parse(alert.filter_query) for alert in config.alerts if alert.filter_query},
+            min_strengths={alert.name: alert.min_strength for alert in config.alerts if alert.min_strength},
             previous=self,
         )
         updated._parsed_topics, updated._parsed_alerts, updated._fragments = topics, alerts, fragments
@@ -108,13 +120,16 @@ class RuleSet:
         if topics != document.story.topics:
             document = document.with_story(replace(document.story, topics=topics))
         alerts = self.alert_index.match(document, now)
-        if apply_filters and self._filters:
+        if apply_filters and (self._filters or self._min_strengths):
             alerts = tuple(name for name in alerts if self._passes_filter(name, document, now))
         return RuleMatches(topics, alerts)
 
     def _passes_filter(self, alert: str, document: AnalysedStory, now: datetime) -> bool:
         is_match = self._filters.get(alert)
-        return is_match is None or is_match(document, now)
+        if is_match is not None and not is_match(document, now):
+            return False
+        minimum = self._min_strengths.get(alert)
+        return minimum is None or match_strength(self._alerts[alert], document, now=now).strength >= minimum
 
     def best_context_line(self, alert: str, story: Story | AnalysedStory) -> str:
         """Returns one line of text around the best match of an alert in a story, with matching words between ** and **.

@@ -30,7 +30,9 @@ def test_every_key_of_the_schema_is_explained_and_no_other() -> None:
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]*?`(?:, `[^|]*?`)*) \|", text, re.MULTILINE)
     explained = {
-        key for row in rows for key in re.findall(r"`((?:store|mail|crawl|outlets\[\]|alerts\[\]|keep_for)\.\w+)`", row)
+        key
+        for row in rows
+        for key in re.findall(r"`((?:store|mail|webhook|crawl|outlets\[\]|alerts\[\]|keep_for)\.\w+)`", row)
     }
     assert explained == every_key()
     assert {"## keep and topics", "## terms", "## outlets", "## alerts"} <= set(text.splitlines())

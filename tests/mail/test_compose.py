@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Alert, Config, MailSettings, Outlet
+from monitor.digests.text import truncated
 from monitor.mail import compose, mime, ops_reports
 from monitor.models import Notification, Story
 from monitor.notify.channel import Message
@@ -154,7 +155,7 @@ def test_a_long_subject_decodes_unchanged_in_any_script(title: str) -> None:
     ours = [lines[0], *takewhile(lambda line: line.startswith(b" "), lines[1:])]
     assert max(map(len, ours)) <= 78
     subject = str(make_header(decode_header(b"".join(ours).decode("ascii"))))
-    assert subject == mime.truncated(f"[sberbank] {title} - Outlet & Sons", mime.MAX_SUBJECT_CHARACTERS)
+    assert subject == truncated(f"[sberbank] {title} - Outlet & Sons", mime.MAX_SUBJECT_CHARACTERS)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_several_alerts_have_contents_with_counts_and_sections() -> None:
     assert "Above, under banks: Title of chip\n" in text
     assert text.endswith(
         '-- \nAlert banks: bank OR "export controls" OR chip\nAlert chips: chip\n'
-        "To hold an alert's mail: media-monitor alerts snooze NAME 2d\n"
+        "To hold an alert's messages: media-monitor alerts snooze NAME 2d\n"
     )
     tree = lxml.html.document_fromstring(part(message, "html"))
     assert [(link.text_content(), link.get("href")) for link in tree.xpath("//ul//a")] == [

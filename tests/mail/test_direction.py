@@ -9,7 +9,7 @@ import pytest
 
 from mail.test_compose import STORY, config, mail, part
 from monitor.config import Alert
-from monitor.mail.direction import direction_of, isolated_line, isolated_pieces, isolated_query
+from monitor.digests.direction import direction_of, isolated_line, isolated_pieces, isolated_query
 
 ARABIC = replace(
     STORY,

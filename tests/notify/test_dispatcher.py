@@ -62,7 +62,7 @@ def put(
     story = Story(
         id=key,
         url=url,
-        title=f"Title of {name}",
+        title=more.pop("title", f"Title of {name}"),
         first_seen_at=NOW,
         fetched_at=NOW,
         updated_at=NOW,

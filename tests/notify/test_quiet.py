@@ -80,7 +80,7 @@ def test_events_of_a_quiet_night_are_one_digest_that_says_so(any_store: Store, c
         deliver(any_store, settings, clock)
     (mail,) = behavior.taken
     assert mail.message["Subject"] == "[banks] 3 stories: Title of s2 and 2 more"
-    assert "Alert banks: 3 events waited for this mail (no mail 22:00-07:00 UTC).\n" in mail.part("plain")
+    assert "Alert banks: 3 events waited for this message (none 22:00-07:00 UTC).\n" in mail.part("plain")
 
 
 def test_a_daily_digest_ignores_quiet_hours(any_store: Store, clock: Clock) -> None:  # noqa: F811
@@ -100,7 +100,7 @@ def test_mails_above_the_hourly_limit_wait_for_the_rest(any_store: Store, clock:
             deliver(any_store, settings, clock)
             clock.time += timedelta(minutes=10)
         first, second = (mail.part("plain") for mail in behavior.taken)
-        reached = "Alert banks has reached its 2 mails an hour; what exceeds them follows in the digest of "
+        reached = "Alert banks has reached its 2 messages an hour; what exceeds them follows in the digest of "
         assert reached not in first
         assert f"{reached}23 Nov 2026, 07:00 UTC.\n" in second
         assert {each.due_at for each in any_store.outbox()} == {NEXT_REST}
@@ -116,7 +116,7 @@ def test_mails_above_the_hourly_limit_wait_for_the_rest(any_store: Store, clock:
         "[banks] 2 stories: Title of s3 and 1 more",
     ]
     last = behavior.taken[-1].part("plain")
-    assert "Alert banks: 2 events waited for this mail (at most 2 mails an hour).\n" in last
+    assert "Alert banks: 2 events waited for this message (at most 2 messages an hour).\n" in last
 
 
 def test_events_that_are_due_at_once_count_as_the_mails_they_make(any_store: Store, clock: Clock) -> None:  # noqa: F811

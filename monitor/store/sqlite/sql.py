@@ -398,10 +398,14 @@ LIST_STORIES_WITHOUT_INDEX_ENTRY = """
 INSERT OR IGNORE INTO unindexed_story SELECT sort_key FROM story WHERE sort_key NOT IN (SELECT id FROM fulltext_docsize)
 """
 SELECT_INDEX_ENTRIES_WITHOUT_STORY = "SELECT id FROM fulltext_docsize WHERE id NOT IN (SELECT sort_key FROM story)"
-COUNT_HITS_WITHOUT_STORY = "SELECT count(*) FROM hit WHERE story NOT IN (SELECT id FROM story)"
+#: Hits and notifications may be about no story; then they have a dash in place of an id, which is hexadecimal.
+COUNT_HITS_WITHOUT_STORY = """
+SELECT count(*) FROM hit WHERE story NOT GLOB '*-*' AND story NOT IN (SELECT id FROM story)
+"""
 COUNT_VERSIONS_WITHOUT_STORY = "SELECT count(*) FROM version WHERE story NOT IN (SELECT id FROM story)"
 COUNT_UNSENT_WITHOUT_STORY = """
-SELECT count(*) FROM outbox WHERE sent_at IS NULL AND story NOT IN (SELECT id FROM story)
+SELECT count(*) FROM outbox
+WHERE sent_at IS NULL AND story NOT GLOB '*-*' AND story NOT IN (SELECT id FROM story)
 """
 _URL_OF_LOST_STORY = """
 story IS NOT NULL AND next_at IS NULL AND story NOT IN (SELECT id FROM story) AND story IN (SELECT story FROM hit)

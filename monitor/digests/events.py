@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Event:
     """The stories of one cluster for which an alert has notifications.
 
-    ``document`` is the story that a mail shows: the first of the cluster if it is among them.  It is None if none of
+    ``document`` is the story that a message shows: the first of the cluster if it is among them.  It is None if none of
     the stories is stored any more; then ``hit`` describes one of them, if its hit is stored.
     """
 

@@ -1,4 +1,4 @@
-"""What a mail tells: for each alert its events, the strongest first, and where to find those that it does not show."""
+"""What a message tells: for each alert its events, the strongest first, and where to find those not shown."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from monitor.mail.entries import MailEntry, mail_entry
-from monitor.mail.events import Event, events_of
-from monitor.mail.mime import one_line
+from monitor.digests.entries import DigestEntry, digest_entry
+from monitor.digests.events import Event, events_of
+from monitor.digests.text import one_line
 from monitor.notify.delivery_times import is_in_rest, is_instant
 from monitor.notify.empty_digests import is_placeholder
 from monitor.plural import plural
@@ -37,7 +37,7 @@ class RepeatedEvent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rest:
-    """The events of a section that the mail does not show, and the command that lists the alert's stories."""
+    """The events of a section that the message does not show, and the command that lists the alert's stories."""
 
     event_count: int
     story_count: int
@@ -52,11 +52,11 @@ class Rest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """The part of a mail about one alert."""
+    """The part of a message about one alert."""
 
     name: str
     alert: Alert | None  # None if it is no longer configured
-    entries: tuple[MailEntry, ...]
+    entries: tuple[DigestEntry, ...]
     repeated: tuple[RepeatedEvent, ...]
     event_count: int
     story_count: int
@@ -79,12 +79,12 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Digest:
-    """The content of a mail.  An event of several alerts counts once."""
+    """The content of a message.  An event of several alerts counts once."""
 
     sections: tuple[Section, ...]
     event_count: int
     story_count: int
-    strongest: MailEntry | None  # None without any event
+    strongest: DigestEntry | None  # None without any event
 
     @property
     def counts(self) -> str:
@@ -99,7 +99,7 @@ class Digest:
 
     @property
     def is_single_event(self) -> bool:
-        """True if all alerts are about the same event, so that the mail needs no table of contents and headings."""
+        """True if all alerts are about the same event, so that the message needs no table of contents and headings."""
         return self.event_count == 1 and all(section.event_count for section in self.sections)
 
 
@@ -115,7 +115,7 @@ def digest_of(
     outlets = frozenset(outlet.name for outlet in config.outlets)
     names = sorted(message.alerts, key=[*alerts, *message.alerts].index)
     sections, shown, all_events = [], dict[str, str](), dict[str, Event]()
-    strongest: tuple[Event, MailEntry] | None = None
+    strongest: tuple[Event, DigestEntry] | None = None
     for name in names:
         notifications = [each for each in message.notifications if each.alert == name and not is_placeholder(each)]
         alert = alerts.get(name)
@@ -123,7 +123,7 @@ def digest_of(
         events = events_of(notifications, stories, hits, node, late_joiners=message.late_joiners, at=at)
         fresh = [event for event in events if event.key not in shown]
         visible = fresh[: _max_entries(alert, notifications)]
-        entries = [mail_entry(event, alert, node, outlets=outlets) for event in visible]
+        entries = [digest_entry(event, alert, node, outlets=outlets) for event in visible]
         if visible and (strongest is None or visible[0].order < strongest[0].order):
             strongest = visible[0], entries[0]
         sections.append(

@@ -1,7 +1,7 @@
 """Writing direction of text, and the characters that keep text of one direction from reordering its neighbours.
 
-A mail mixes English with titles and names in any script.  In HTML, `dir` and `bdi` separate them; in plain text and in
-subjects, the isolates of Unicode's bidirectional algorithm do.
+A message mixes English with titles and names in any script.  In HTML, `dir` and `bdi` separate them; in plain text and
+in subjects, the isolates of Unicode's bidirectional algorithm do.
 """
 
 from __future__ import annotations

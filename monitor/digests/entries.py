@@ -1,14 +1,15 @@
-"""The entries of an alert mail: what it shows of each event."""
+"""The entries of a message: what it shows of each event."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.mail.direction import Direction, direction_of
-from monitor.mail.languages import language_name
-from monitor.mail.mime import one_line, truncated
+from monitor.digests.direction import Direction, direction_of
+from monitor.digests.languages import language_name
+from monitor.digests.text import one_line, truncated
 from monitor.notify.delivery_times import local_time_text
+from monitor.notify.findings import finding_lines, finding_stories, is_finding
 from monitor.plural import plural
 from monitor.query.match_strength import positive_clause_count
 from monitor.query.snippets import Snippet, highlighted_field, snippets
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from monitor.config import Alert
-    from monitor.mail.events import Event
+    from monitor.digests.events import Event
     from monitor.models import Hit, Story
     from monitor.query import Node
 
@@ -28,7 +29,7 @@ MAX_OTHER_TITLE_CHARACTERS = 200  # of a near-duplicate, below the story that is
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OtherStory:
-    """A near-duplicate of the story that an alert mail shows; ``title`` is empty if it is the same."""
+    """A near-duplicate of the story that a message shows; ``title`` is empty if it is the same."""
 
     outlet: str
     title: str
@@ -36,8 +37,8 @@ class OtherStory:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MailEntry:
-    """The part of an alert mail about one event: one story, and links to its near-duplicates at other outlets."""
+class DigestEntry:
+    """The part of a message about one event: one story, and links to its near-duplicates at other outlets."""
 
     title: Snippet
     url: str
@@ -47,6 +48,7 @@ class MailEntry:
     matched: tuple[str, ...] = ()  # the clauses of the query that match, if the query has several
     further_outlets: str = ""  # of an event that was reported before: ``now also at 2 more outlets``
     language: str | None = None  # ISO 639, of title and excerpts
+    story: Story | None = None  # None if it is no longer stored
 
     @property
     def direction(self) -> Direction:
@@ -54,7 +56,7 @@ class MailEntry:
         return direction_of(" ".join((self.title.text, *(each.text for each in self.contexts))), self.language)
 
 
-def mail_entry(event: Event, alert: Alert | None, node: Node | None, *, outlets: Collection[str]) -> MailEntry:
+def digest_entry(event: Event, alert: Alert | None, node: Node | None, *, outlets: Collection[str]) -> DigestEntry:
     """Returns the entry of an event for an alert with the query ``node``; both None if it is no longer configured.
 
     ``outlets`` are the names of the configured outlets.
@@ -68,7 +70,7 @@ def mail_entry(event: Event, alert: Alert | None, node: Node | None, *, outlets:
     version = max((each.version for each in event.notifications if each.story == story.id), default=1)
     contexts = snippets(node, document, limit=4) if node else []
     has_several_clauses = node is not None and positive_clause_count(node) > 1
-    return MailEntry(
+    return DigestEntry(
         title=highlighted_field(node, document, "title")
         if node and story.title
         else _snippet_without_marks(story.title or story.url),
@@ -78,13 +80,14 @@ def mail_entry(event: Event, alert: Alert | None, node: Node | None, *, outlets:
         others=_other_stories(event, story, outlets),
         matched=tuple(one_line(str(clause)) for clause in event.match.clauses) if has_several_clauses else (),
         language=story.language,
+        story=story,
     )
 
 
-def _entry_of_repeated_event(event: Event, story: Story, outlets: Collection[str]) -> MailEntry:
+def _entry_of_repeated_event(event: Event, story: Story, outlets: Collection[str]) -> DigestEntry:
     """Returns the short entry of an event that was reported before: the further outlets, with links."""
     further_outlets = f"now also at {plural(event.outlet_count, 'more outlet')}"
-    return MailEntry(
+    return DigestEntry(
         title=_snippet_without_marks(story.title or story.url),
         url=story.url,
         details=(_publisher_name(story, outlets), f"reported before, {further_outlets}"),
@@ -92,6 +95,7 @@ def _entry_of_repeated_event(event: Event, story: Story, outlets: Collection[str
         others=_other_stories(event, story, outlets),
         further_outlets=further_outlets,
         language=story.language,
+        story=story,
     )
 
 
@@ -148,25 +152,41 @@ def _publisher_name(story: Story | Hit, outlets: Collection[str]) -> str:
     return name if is_plain else f"{name} ({one_line(site)})"
 
 
-def _entry_of_deleted_story(event: Event, timezone: str, outlets: Collection[str]) -> MailEntry:
+def _entry_of_deleted_story(event: Event, timezone: str, outlets: Collection[str]) -> DigestEntry:
     """Returns the entry of a story that was removed from the store, made from its hit, or from its id without a hit."""
     hit = event.hit
+    if hit is not None and is_finding(hit):
+        return _entry_of_finding(hit, timezone)
     if hit is None:
         title = _snippet_without_marks(f"story {event.notifications[0].story}")
-        return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
+        return DigestEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
     details = (
         _publisher_name(hit, outlets),
         local_time_text(hit.published_at or hit.matched_at, timezone),
         "no longer stored",
     )
     contexts = (_snippet_without_marks(hit.context),) if hit.context else ()
-    return MailEntry(
+    return DigestEntry(
         title=_snippet_without_marks(hit.title or hit.url),
         url=hit.url,
         details=details,
         contexts=contexts,
         others=(),
         language=hit.language,
+    )
+
+
+def _entry_of_finding(hit: Hit, timezone: str) -> DigestEntry:
+    """Returns the entry of a spike, a flatline or a new name, with links to some of its stories."""
+    return DigestEntry(
+        title=_snippet_without_marks(hit.title),
+        url=hit.url,
+        details=(*([one_line(hit.outlet)] if hit.outlet else ()), local_time_text(hit.matched_at, timezone)),
+        contexts=tuple(map(_snippet_without_marks, finding_lines(hit))),
+        others=tuple(
+            OtherStory(outlet=one_line(each.outlet), title=one_line(each.title), url=each.url)
+            for each in finding_stories(hit)
+        ),
     )
 
 
