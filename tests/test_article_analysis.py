@@ -97,6 +97,19 @@ def test_rules_match_the_same_after_they_were_pickled() -> None:
     assert pickle.loads(pickle.dumps(rules)).match(story) == rules.match(story)
 
 
+def test_pickled_rules_keep_filters_and_minimum_strengths() -> None:
+    story = replace(analyser().basis.story_of(page(), ARTICLE), title="Nothing", text="One bank.", language="en")
+    to = ("desk@example.org",)
+    alerts = (
+        Alert(name="plain", query="bank", to=to),
+        Alert(name="strong", query="bank", to=to, min_strength=50),
+        Alert(name="german", query="bank", to=to, languages=("de",)),
+    )
+    rules = RuleSet.of(Config(alerts=alerts))
+    assert rules.match(story).alerts == ("plain",)
+    assert pickle.loads(pickle.dumps(rules)).match(story).alerts == ("plain",)
+
+
 def test_workers_match_by_the_rules_they_got_at_their_start() -> None:
     body = f"<html lang=en><h1>Ministers agree</h1><article><p>{TEXT * 5}</p></article>".encode()
 
