@@ -18,6 +18,7 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 MAX_CONFIG_FILE_BYTES = 8_000_000  # enough for some 50,000 alerts
 MAX_YAML_NESTING_LEVELS = 20  # the schema has 4
+TOO_DEEP_MESSAGE = f"nested more than {MAX_YAML_NESTING_LEVELS} levels deep"
 MAX_VALUES = 500_000  # in one file, with aliases expanded
 
 _YamlLoader: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml's, if installed: ten times faster
@@ -104,7 +105,7 @@ def _check_yaml_events(text: str) -> None:
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
             if depth > MAX_YAML_NESTING_LEVELS:
-                raise YamlError([YamlFault(line, f"nested more than {MAX_YAML_NESTING_LEVELS} levels deep")])
+                raise YamlError([YamlFault(line, TOO_DEEP_MESSAGE)])
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             depth -= 1
         elif isinstance(event, yaml.DocumentStartEvent):
@@ -188,6 +189,8 @@ def _fault_of_yaml_error(error: yaml.MarkedYAMLError, text: str) -> YamlFault:
     previous_line = lines[line_number - 2] if 1 < line_number <= len(lines) else ""
     problem = f"{error.context} {error.problem}"
     context_line_number = error.context_mark.line + 1 if error.context_mark else line_number
+    if "maximum nesting depth" in problem:  # libyaml's own limit is lower in some versions
+        return YamlFault(line_number, TOO_DEEP_MESSAGE)
     message = f"not YAML: {error.problem or error.context or 'cannot be read'}"
     unclosed = next((sign for kind, sign in _OPENING_SIGN_BY_YAML_TERM.items() if kind in problem), None)
     if "\t" in line[: len(line) - len(line.lstrip())]:
