@@ -8,21 +8,20 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from monitor.cli.alert_status import AlertStatus, detail_lines, read_statuses, targets_text
+from monitor.alert_status import AlertStatus, detail_lines, read_statuses, targets_text
 from monitor.cli.alert_tests import test_command
 from monitor.cli.context import (
     CommandContext,
     DurationType,
     TimeType,
     parse_duration,
-    relative_time,
-    short_duration,
     with_context,
 )
 from monitor.cli.terms import terms_command
 from monitor.delivery_text import has_only_mail
 from monitor.models import now
 from monitor.plural import plural
+from monitor.time_text import relative_time, short_duration
 
 MIN_COLUMNS_FOR_QUERIES = (
     110  # width of the terminal for the columns TO and QUERY; in a narrower one, they follow below each row

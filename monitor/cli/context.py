@@ -247,27 +247,6 @@ def parse_duration(text: str) -> timedelta:
     return value
 
 
-def relative_time(time: datetime | None, reference: datetime | None = None) -> str:
-    """Formats a time relative to ``reference`` (default: now): ``3m ago``, ``in 2h``, or ``-`` for None."""
-    if time is None:
-        return "-"
-    seconds = ((reference or now()) - time).total_seconds()
-    text = short_duration(timedelta(seconds=abs(seconds)))
-    return f"{text} ago" if seconds >= 0 else f"in {text}"
-
-
-def short_duration(duration: timedelta) -> str:
-    """Formats a duration, rounded down to one unit: ``45s``, ``3m``, ``2h``, ``5d``.
-
-    Hours begin at two hours, days at two days: ``90m``, ``36h``.
-    """
-    seconds = int(duration.total_seconds())
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size or (unit == "m" and seconds >= size):
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
-
-
 def find_story(store: Store, reference: str) -> Story:
     """Returns the stored story with this id, beginning of an id (6 or more characters) or URL.
 
