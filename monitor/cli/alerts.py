@@ -14,7 +14,6 @@ from monitor.cli.context import (
     CommandContext,
     DurationType,
     TimeType,
-    parse_duration,
     with_context,
 )
 from monitor.cli.terms import terms_command
@@ -252,7 +251,7 @@ def snooze_command(
     if [off, duration is not None, end is not None].count(True) != 1 or (begin and end is None and duration is None):
         raise click.UsageError("give a SPAN such as 2d, --to TIME, or --off")
     alert, current_time = context.find_alert(name), now()
-    if duration is not None and duration <= parse_duration("0"):
+    if duration is not None and not duration:
         raise click.UsageError("give a SPAN greater than zero, or --off")
     from monitor.notify.delivery_times import local_time_text
     from monitor.notify.planned_snoozes import PlannedSnooze, PlannedSnoozes
