@@ -85,4 +85,3 @@ def page(tmp_path: Path, filled_store: Store) -> Iterator[Page]:
 @pytest.fixture
 def empty_page(tmp_path: Path, store: Store) -> Iterator[Page]:
     yield from open_page(tmp_path, store, CONFIG)
-
