@@ -119,7 +119,7 @@ def _y(value: float, highest: float) -> float:
 
 def _axis_end(highest: float) -> float:
     """Returns the end of the axis, at least 4, so that a quarter of it is a round number: 4, 8, 20, 40, 80, 200 ..."""
-    power = 10 ** (len(str(int(highest))) - 1)
+    power = 10.0 ** (len(str(int(highest))) - 1)
     return max(next(step * power for step in (2, 4, 8, 20) if step * power >= highest), 4)
 
 
