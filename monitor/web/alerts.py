@@ -14,6 +14,7 @@ from monitor.alert_status import AlertStatus, detail_lines, read_statuses, targe
 from monitor.backfill import find_backfill, queue_backfill
 from monitor.models import now
 from monitor.notify.delivery_times import local_time_text
+from monitor.notify.planned_snoozes import PlannedSnoozes
 from monitor.plural import plural
 from monitor.time_arguments import parse_span, parse_time
 from monitor.web import charts
@@ -99,6 +100,8 @@ def _snooze(request: Request, name: str, span: str) -> Response:
     except ValueError as error:
         return _alert_page(request, name, Message(text=str(error), is_error=True))
     services.store.snooze(alert.name, until)
+    if until is None:
+        PlannedSnoozes(services.store).put(alert.name, None)
     return RedirectResponse(alert_url(alert.name), 303)
 
 
