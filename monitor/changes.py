@@ -135,6 +135,20 @@ def word_changes(old: str, new: str) -> Iterator[Change]:
             yield Change("added", "".join(after[c:d]))
 
 
+def changed_paragraph_pairs(before: str, after: str) -> list[tuple[str, str]]:
+    """Returns (old, new) for each changed paragraph; old is "" for an added paragraph, new is "" for a removed one."""
+    old, new = before.split("\n\n"), after.split("\n\n")
+    pairs: list[tuple[str, str]] = []
+    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        left, right = old[a:b], new[c:d]
+        pairs += [
+            (left[i] if i < len(left) else "", right[i] if i < len(right) else "") for i in range(max(b - a, d - c))
+        ]
+    return pairs
+
+
 def has_changed_text(stored: Story, fetched: Story, *, boilerplate: Sequence[str] = ()) -> bool:
     """Returns True if title or text of the fetched version differ from the stored version.
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from monitor.discovery.drop_reasons import DropReason
 from monitor.failures import FailureKind
 from monitor.ingest.identity import HEADLINE_FLAG
-from monitor.models import Disposition
+from monitor.models import Disposition, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from monitor.models import CoverageCount, FrontierEntry
+    from monitor.models import CoverageCount, FrontierEntry, Json, SourceCoverage
 
 
 class Fate(enum.StrEnum):
@@ -138,3 +138,53 @@ def meaning_of_entry(entry: FrontierEntry) -> str:
     if entry.outcome is None:
         return FATE_MEANINGS[fate_of_entry(entry)]
     return meaning_of(entry.outcome.disposition, entry.outcome.kind)
+
+
+def coverage_json(name: str, counts: Sequence[CoverageCount], sources: Sequence[SourceCoverage]) -> Json:
+    """Returns the coverage of an outlet as one JSON object."""
+    return {
+        "name": name,
+        "days": [
+            {
+                "day": day.day.isoformat(),
+                "listed": day.listed,
+                "fates": {fate.value: day.by_fate.get(fate, 0) for fate in Fate},
+                "outcomes": [_count_json(count) for count in counts if count.day == day.day],
+            }
+            for day in by_day(counts)
+        ],
+        "sources": [
+            {"url": source.source, "listed": source.listed, "listed_alone": source.listed_alone} for source in sources
+        ],
+    }
+
+
+def _count_json(count: CoverageCount) -> Json:
+    return {
+        "disposition": count.disposition.value if count.disposition else None,
+        "kind": count.kind,
+        "count": count.count,
+        "waiting": count.waiting,
+        "meaning": meaning_of(count.disposition, count.kind),
+    }
+
+
+def entry_json(entry: FrontierEntry) -> Json:
+    """Returns a listed URL with what became of it, as one JSON object."""
+    outcome = entry.outcome
+    return {
+        "url": entry.candidate.url,
+        "outlet": entry.candidate.outlet,
+        "title": entry.candidate.title,
+        "sources": [entry.candidate.source, *entry.other_sources],
+        "listed_at": rfc3339(entry.first_seen_at),
+        "published_at": rfc3339(entry.candidate.published_at) if entry.candidate.published_at else None,
+        "disposition": outcome.disposition.value if outcome else None,
+        "kind": outcome.kind if outcome else "",
+        "detail": outcome.detail if outcome else "",
+        "meaning": meaning_of_entry(entry),
+        "settled_at": rfc3339(entry.settled_at) if entry.settled_at else None,
+        "attempts": entry.attempts,
+        "next_at": rfc3339(entry.next_at) if entry.next_at else None,
+        "story": entry.story,
+    }

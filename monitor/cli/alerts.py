@@ -8,21 +8,19 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from monitor.cli.alert_status import AlertStatus, detail_lines, read_statuses, targets_text
+from monitor.alert_status import AlertStatus, detail_lines, read_statuses, targets_text
 from monitor.cli.alert_tests import test_command
 from monitor.cli.context import (
     CommandContext,
     DurationType,
     TimeType,
-    parse_duration,
-    relative_time,
-    short_duration,
     with_context,
 )
 from monitor.cli.terms import terms_command
 from monitor.delivery_text import has_only_mail
 from monitor.models import now
 from monitor.plural import plural
+from monitor.time_text import relative_time, short_duration
 
 MIN_COLUMNS_FOR_QUERIES = (
     110  # width of the terminal for the columns TO and QUERY; in a narrower one, they follow below each row
@@ -253,7 +251,7 @@ def snooze_command(
     if [off, duration is not None, end is not None].count(True) != 1 or (begin and end is None and duration is None):
         raise click.UsageError("give a SPAN such as 2d, --to TIME, or --off")
     alert, current_time = context.find_alert(name), now()
-    if duration is not None and duration <= parse_duration("0"):
+    if duration is not None and not duration:
         raise click.UsageError("give a SPAN greater than zero, or --off")
     from monitor.notify.delivery_times import local_time_text
     from monitor.notify.planned_snoozes import PlannedSnooze, PlannedSnoozes

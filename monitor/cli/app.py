@@ -30,6 +30,8 @@ MODULE_AND_HELP_BY_COMMAND = {
     "discover": ("discover", "Find the feeds, sitemaps and sections of a site."),
     "crawl": ("crawl", "Make one pass over the outlets that are due, then deliver."),
     "run": ("crawl", "Crawl and deliver continuously, each outlet at its own pace."),
+    "serve": ("serve", "Show the page: search, alerts, outlets, trends."),
+    "user": ("user", "Add users of the page."),
     "alive": ("alive", "Tell whether a `run` process works, for liveness probes."),
     "deliver": ("deliver", "Deliver the notifications that are due."),
     "canary": ("canary", "Send a made-up story through all steps, and time them."),

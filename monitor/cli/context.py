@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ import click
 
 from monitor.models import now
 from monitor.suggestions import unknown_name_message
+from monitor.time_arguments import parse_span, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,11 +36,9 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 CommandFunction = TypeVar("CommandFunction", bound="Callable[..., Any]")
-_YEAR_OR_MONTH_PATTERN = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
 MAX_LISTED_STORY_IDS = 5  # in the error message when several stories' ids begin with the given characters
 KEEP_MATCHING_HINT = "With keep: matching only stories of a topic or alert are stored; others cannot be found here."
 PIPE_WIDTH_COLUMNS = 10_000  # console width when stdout is a pipe, so that each row of a table is one line
-_BARE_NUMBER_PATTERN = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 
 class CommandContext:
@@ -202,24 +201,10 @@ class TimeType(click.ParamType[datetime]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
-        if _YEAR_OR_MONTH_PATTERN.fullmatch(value):
-            from monitor.query import time_ranges
-
-            try:
-                return time_ranges.period_of_time_text(value, now())[0]
-            except ValueError as error:
-                self.fail(str(error), param, ctx)
-        if _BARE_NUMBER_PATTERN.fullmatch(value):
-            self.fail(f"{value!r} has no unit; write 7d, 12h or a date", param, ctx)
         try:
-            return now() - parse_duration(value)
-        except ValueError:
-            pass
-        try:
-            time = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time; write 7d, 12h, 2026-11-01 or 2026-11-01T12:00", param, ctx)
-        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+            return parse_time(value, now())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class DurationType(click.ParamType[timedelta]):
@@ -230,42 +215,10 @@ class DurationType(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        if _BARE_NUMBER_PATTERN.fullmatch(value):
-            self.fail(f"{value!r} has no unit; write 2d or 12h", param, ctx)
         try:
-            return parse_duration(value)
+            return parse_span(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-
-
-def parse_duration(text: str) -> timedelta:
-    """Parses a duration in the notation of monitor.yaml, such as ``1h30m``.  Raises ValueError."""
-    from monitor.config.types import to_timedelta
-
-    value = to_timedelta(text)
-    assert isinstance(value, timedelta)
-    return value
-
-
-def relative_time(time: datetime | None, reference: datetime | None = None) -> str:
-    """Formats a time relative to ``reference`` (default: now): ``3m ago``, ``in 2h``, or ``-`` for None."""
-    if time is None:
-        return "-"
-    seconds = ((reference or now()) - time).total_seconds()
-    text = short_duration(timedelta(seconds=abs(seconds)))
-    return f"{text} ago" if seconds >= 0 else f"in {text}"
-
-
-def short_duration(duration: timedelta) -> str:
-    """Formats a duration, rounded down to one unit: ``45s``, ``3m``, ``2h``, ``5d``.
-
-    Hours begin at two hours, days at two days: ``90m``, ``36h``.
-    """
-    seconds = int(duration.total_seconds())
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size or (unit == "m" and seconds >= size):
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
 
 
 def find_story(store: Store, reference: str) -> Story:

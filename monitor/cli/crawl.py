@@ -115,6 +115,7 @@ def crawl_command(
     show_default=True,
     help="auto: text on a terminal, else one JSON object per line.",
 )
+@click.option("--serve", "is_serving", is_flag=True, help="Show the page too, at web.listen.")
 @with_context
 def run_command(
     context: CommandContext,
@@ -123,6 +124,7 @@ def run_command(
     metrics_address: str | None,
     log_file: Path | None,
     log_format: LogFormat,
+    is_serving: bool,
 ) -> int:
     """Crawl and deliver notifications continuously, each outlet at its own pace.
 
@@ -139,7 +141,7 @@ def run_command(
       media-monitor run --log-file run.log
       media-monitor run --log-format text 2>&1 | grep WARNING
       media-monitor run --heartbeat /tmp/heartbeat
-      media-monitor run --metrics
+      media-monitor run --metrics --serve
       kill -HUP "$(pidof -s media-monitor)"          use the changed file now
     """
     from monitor.crawl.config_watch import ConfigWatch, file_fingerprint
@@ -166,6 +168,8 @@ def run_command(
     with ExitStack() as resources:
         if metrics_address:
             observers.append(resources.enter_context(_served_metrics(metrics_address, beat)))
+        if is_serving:
+            resources.enter_context(_page(context))
         report = process.run(
             context.config,
             context.config_directory,
@@ -181,6 +185,18 @@ def run_command(
     if report.stop_signal == signal.SIGHUP:
         restart_program()
     return 128 + signal.SIGINT if report.stop_signal == signal.SIGINT else 0
+
+
+@contextmanager
+def _page(context: CommandContext) -> Iterator[None]:
+    """Shows the page while the block runs, on a store connection of its own."""
+    from monitor.cli.serve import open_page
+
+    with open_page(context, None) as (services, listening):
+        from monitor.web.serving import serving_beside
+
+        with serving_beside(services, listening):
+            yield
 
 
 @contextmanager

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import CommandContext, relative_time, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.delivery_text import channel_label, has_only_mail, message_count
 from monitor.mail import CHANNEL_NAME
 from monitor.models import now
 from monitor.plural import plural
+from monitor.time_text import relative_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

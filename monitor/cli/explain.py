@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from monitor.config import Alert
-    from monitor.models import Json, Story
+    from monitor.models import Story
     from monitor.query.explain import Explanation
-    from monitor.query.snippets import Snippet
 
 
 @click.command("explain")
@@ -54,7 +53,7 @@ def explain_command(context: CommandContext, *, query: str, story: str | None, a
     if as_json:
         import orjson
 
-        click.echo(orjson.dumps(_explanation_json(explained)))
+        click.echo(orjson.dumps(explained.to_json()))
     else:
         _print_explanation(context, explained)
     if explained.matched and (weakness := _weakness(context, query, loaded)):
@@ -156,18 +155,3 @@ def explanation_tree(explained: Explanation, *, asterisks: bool) -> Tree:
     for part in explained.parts:
         tree.add(explanation_tree(part, asterisks=asterisks))
     return tree
-
-
-def _explanation_json(explained: Explanation) -> Json:
-    data: Json = {"clause": explained.label, "query": str(explained.node), "matched": explained.matched}
-    if explained.reason:
-        data["reason"] = explained.reason
-    if explained.contexts:
-        data["contexts"] = [_snippet_json(snippet) for snippet in explained.contexts]
-    if explained.parts:
-        data["parts"] = [_explanation_json(part) for part in explained.parts]
-    return data
-
-
-def _snippet_json(snippet: Snippet) -> Json:
-    return {"field": snippet.field, "text": snippet.text, "marks": [list(mark) for mark in snippet.marks]}

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from monitor.cli.context import relative_time
 from monitor.models import now
+from monitor.time_text import relative_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

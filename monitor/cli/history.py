@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 import click
@@ -39,6 +38,7 @@ def history_command(context: CommandContext, *, story: str, as_json: bool) -> No
             click.echo(orjson.dumps(version.to_json()))
         return
     out = context.out
+    from monitor.changes import changed_paragraph_pairs
     from monitor.cli.formatting import plain_line
 
     out.print(plain_line(versions[-1].title), style="bold")
@@ -59,20 +59,6 @@ def history_command(context: CommandContext, *, story: str, as_json: bool) -> No
         previous = version
     if len(versions) == 1:
         context.err.print("The outlet has not changed it since.")
-
-
-def changed_paragraph_pairs(before: str, after: str) -> list[tuple[str, str]]:
-    """Returns (old, new) for each changed paragraph; old is "" for an added paragraph, new is "" for a removed one."""
-    old, new = before.split("\n\n"), after.split("\n\n")
-    pairs: list[tuple[str, str]] = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            continue
-        left, right = old[a:b], new[c:d]
-        pairs += [
-            (left[i] if i < len(left) else "", right[i] if i < len(right) else "") for i in range(max(b - a, d - c))
-        ]
-    return pairs
 
 
 def text_with_marked_changes(before: str, after: str, *, colour: bool) -> Text:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor import coverage
 from monitor.coverage import Fate
-from monitor.models import Json, now, rfc3339
+from monitor.models import now
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -17,35 +17,6 @@ if TYPE_CHECKING:
     from monitor.models import CoverageCount, FrontierEntry, SourceCoverage
 
 RECENT_ENTRIES = 50  # URLs that `--recent` shows
-
-
-def coverage_json(name: str, counts: Sequence[CoverageCount], sources: Sequence[SourceCoverage]) -> Json:
-    """Returns the coverage of an outlet as one JSON object."""
-    return {
-        "name": name,
-        "days": [
-            {
-                "day": day.day.isoformat(),
-                "listed": day.listed,
-                "fates": {fate.value: day.by_fate.get(fate, 0) for fate in Fate},
-                "outcomes": [_count_json(count) for count in counts if count.day == day.day],
-            }
-            for day in coverage.by_day(counts)
-        ],
-        "sources": [
-            {"url": source.source, "listed": source.listed, "listed_alone": source.listed_alone} for source in sources
-        ],
-    }
-
-
-def _count_json(count: CoverageCount) -> Json:
-    return {
-        "disposition": count.disposition.value if count.disposition else None,
-        "kind": count.kind,
-        "count": count.count,
-        "waiting": count.waiting,
-        "meaning": coverage.meaning_of(count.disposition, count.kind),
-    }
 
 
 def print_coverage(
@@ -113,31 +84,10 @@ def _print_sources(context: CommandContext, sources: Sequence[SourceCoverage]) -
         context.out.print(plain_line(f"{source.source} listed {plural(source.listed, 'URL')}{alone}", prefix="  "))
 
 
-def entry_json(entry: FrontierEntry) -> Json:
-    """Returns a listed URL with what became of it, as one JSON object."""
-    outcome = entry.outcome
-    return {
-        "url": entry.candidate.url,
-        "outlet": entry.candidate.outlet,
-        "title": entry.candidate.title,
-        "sources": [entry.candidate.source, *entry.other_sources],
-        "listed_at": rfc3339(entry.first_seen_at),
-        "published_at": rfc3339(entry.candidate.published_at) if entry.candidate.published_at else None,
-        "disposition": outcome.disposition.value if outcome else None,
-        "kind": outcome.kind if outcome else "",
-        "detail": outcome.detail if outcome else "",
-        "meaning": coverage.meaning_of_entry(entry),
-        "settled_at": rfc3339(entry.settled_at) if entry.settled_at else None,
-        "attempts": entry.attempts,
-        "next_at": rfc3339(entry.next_at) if entry.next_at else None,
-        "story": entry.story,
-    }
-
-
 def print_recent(context: CommandContext, name: str, entries: Sequence[FrontierEntry]) -> None:
     """Prints each URL with the time when it was listed and what became of it, then the reason if it has no story."""
-    from monitor.cli.context import relative_time
     from monitor.cli.formatting import plain_line
+    from monitor.time_text import relative_time
 
     context.out.print(f"{name}: the last {plural(len(entries), 'URL')} listed", style="bold", markup=False)
     at = now()

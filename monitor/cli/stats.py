@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import CommandContext, TimeType, short_duration, with_context
+from monitor.cli.context import CommandContext, TimeType, with_context
 from monitor.delays import Delays
 from monitor.models import now
 from monitor.plural import plural
+from monitor.time_text import short_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

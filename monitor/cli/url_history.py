@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor import coverage
-from monitor.cli.outlet_urls import entry_json
 from monitor.delivery_text import has_only_mail
 from monitor.models import FrontierEntry, now, rfc3339
 
@@ -54,7 +53,7 @@ def history_json(history: UrlHistory) -> Json:
     story = history.story
     return {
         "url": history.url,
-        "listed": entry_json(history.entry) if history.entry and history.entry.candidate.source else None,
+        "listed": coverage.entry_json(history.entry) if history.entry and history.entry.candidate.source else None,
         "story": None
         if story is None
         else {
@@ -119,7 +118,7 @@ def _lines(history: UrlHistory) -> list[tuple[str, str]]:
 
 
 def _outcome_text(entry: FrontierEntry) -> str:
-    from monitor.cli.context import relative_time
+    from monitor.time_text import relative_time
 
     outcome = entry.outcome
     again = f"; to be fetched again {relative_time(entry.next_at, now())}" if entry.next_at and outcome else ""

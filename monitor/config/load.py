@@ -35,6 +35,14 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         raise ConfigError([f"{path}: no such file; `media-monitor init` writes one to start from"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    return load_bytes(raw, path, environ)
+
+
+def load_bytes(raw: bytes, path: Path, environ: Mapping[str, str]) -> Config:
+    """Validates the content of a configuration file as `load` does; ``path`` names it in messages.
+
+    Relative paths in the content start from the directory of ``path``.  Raises ConfigError.
+    """
     try:
         parsed = document.parse_yaml(raw)
     except YamlError as error:

@@ -24,8 +24,10 @@ from monitor.config.types import (
     DigestSchedule,
     Duration,
     Fingerprint,
+    HeaderName,
     HostName,
     IndexPrefix,
+    IpAddress,
     Language,
     ListenAddress,
     MailAddress,
@@ -33,6 +35,7 @@ from monitor.config.types import (
     MailUrl,
     NonEmptyName,
     Password,
+    PasswordHash,
     PositiveDuration,
     QueryText,
     QuietHours,
@@ -70,6 +73,7 @@ AlertType: TypeAlias = Literal["match", "spike", "flatline", "first_seen"]
 
 # Types of lists; the file may also have a single value instead of a list with one item.
 HostNames: TypeAlias = Annotated[tuple[HostName, ...], BeforeValidator(as_one_item_list)]
+IpAddresses: TypeAlias = Annotated[tuple[IpAddress, ...], BeforeValidator(as_one_item_list)]
 WebUrls: TypeAlias = Annotated[tuple[WebUrl, ...], BeforeValidator(as_one_item_list)]
 MailAddresses: TypeAlias = Annotated[tuple[MailAddress, ...], BeforeValidator(as_one_item_list)]
 Names: TypeAlias = Annotated[tuple[NonEmptyName, ...], BeforeValidator(as_one_item_list)]
@@ -251,11 +255,26 @@ class KeepFor(FrozenModel):
     urls: RetentionPeriod | None = None  # addresses without a stored story
 
 
+class WebUser(FrozenModel):
+    name: NonEmptyName
+    password: PasswordHash | None = None  # written by `media-monitor user add`; none: only a reverse proxy logs them in
+    role: Literal["reader", "editor"] = "reader"
+
+
+class WebSettings(FrozenModel):
+    listen: ListenAddress = "127.0.0.1:8080"
+    users: tuple[WebUser, ...] = ()  # without users and `user_header` the page is open, and on loopback addresses only
+    hosts: HostNames = ()  # names under which browsers may ask for the page; none: loopback names, or with users any
+    user_header: HeaderName | None = None  # in which a reverse proxy sends the name of the logged-in user
+    proxies: IpAddresses = ("127.0.0.1", "::1")  # addresses of reverse proxies whose headers count
+
+
 class Config(FrozenModel):
     store: StoreSettings = StoreSettings()
     mail: MailSettings = MailSettings()
     webhook: Webhooks = Webhooks()
     crawl: CrawlSettings = CrawlSettings()
+    web: WebSettings = WebSettings()
     keep: Literal["matching", "all"] = "matching"
     keep_for: KeepFor = KeepFor()
     canary: DigestSchedule | None = None  # when a made-up story is sent through all steps; in UTC

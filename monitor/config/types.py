@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -341,6 +342,27 @@ def check_api_key(value: str) -> None:
         raise ValueError("must be one line of ASCII without spaces: the `encoded` value of Elasticsearch's response")
 
 
+def check_password_hash(value: str) -> None:
+    """Raises ValueError if the text is not a hash of `media-monitor user add`; the message does not repeat it."""
+    if not re.fullmatch(r"\$argon2id\$v=\d+\$[\w=,]+\$[\w+/]+\$[\w+/]+", value):
+        raise ValueError("not a password hash; `media-monitor user add NAME` asks for a password and writes its hash")
+
+
+def valid_header_name(value: str) -> str:
+    """Validates the name of an HTTP header; returns it in lower case."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,99}", value):
+        raise ValueError(f"{value[:40]!r} is not the name of a header; write X-Forwarded-User")
+    return value.lower()
+
+
+def valid_ip_address(value: str) -> str:
+    """Validates an IPv4 or IPv6 address."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError(f"{value[:60]!r} is not an IP address; write 127.0.0.1 or 10.0.0.5") from None
+
+
 def check_store_url(value: str) -> None:
     """Raises ValueError if the text is neither ``sqlite:FILE`` nor Elasticsearch URLs separated by commas."""
     valid_single_line(value)
@@ -415,6 +437,9 @@ QuietHours: TypeAlias = Annotated[str, AfterValidator(valid_quiet_hours)]
 Timezone: TypeAlias = Annotated[str, AfterValidator(valid_timezone)]
 IndexPrefix: TypeAlias = Annotated[str, AfterValidator(valid_index_prefix)]
 StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(check_store_url))]
+PasswordHash: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(check_password_hash))]
+HeaderName: TypeAlias = Annotated[str, AfterValidator(valid_header_name)]
+IpAddress: TypeAlias = Annotated[str, AfterValidator(valid_ip_address)]
 ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(check_api_key))]
 Password: TypeAlias = Annotated[
     SecretStr, WrapValidator(_secret_with_spaces), AfterValidator(_secret_validator(valid_single_line))

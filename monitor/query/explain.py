@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from monitor.models import Story
+    from monitor.models import Json, Story
 
 MAX_COMPARED_SPAN_PAIRS = 100_000  # of spans of a NEAR's operands in one text; further pairs are ignored
 
@@ -74,6 +74,17 @@ class Explanation:
                 return "not"
             case _:
                 return str(self.node)
+
+    def to_json(self) -> Json:
+        """Returns the explanation with its parts as JSON."""
+        data: Json = {"clause": self.label, "query": str(self.node), "matched": self.matched}
+        if self.reason:
+            data["reason"] = self.reason
+        if self.contexts:
+            data["contexts"] = [snippet.to_json() for snippet in self.contexts]
+        if self.parts:
+            data["parts"] = [part.to_json() for part in self.parts]
+        return data
 
 
 def explain(node: Node, story: Story, *, now: datetime) -> Explanation:

@@ -13,7 +13,7 @@ from monitor.query.syntax import Node, WordClause, positive_clauses
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.models import Story
+    from monitor.models import Json, Story
     from monitor.query.analysis import Tokens
 
 MAX_OCCURRENCES_IN_SNIPPETS = 20  # of a clause in a text; excerpts are chosen among the first ones
@@ -39,6 +39,9 @@ class Snippet:
             pieces += [self.text[copied:start], before, self.text[start:end], after]
             copied = end
         return "".join([*pieces, self.text[copied:]])
+
+    def to_json(self) -> Json:
+        return {"field": self.field, "text": self.text, "marks": [list(mark) for mark in self.marks]}
 
 
 def snippets(node: Node, story: Story | AnalysedStory, *, limit: int = 3) -> list[Snippet]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.alert_status import detail_lines, read_statuses
 from monitor.cli.alert_quality import AlertQuality, measure_quality
-from monitor.cli.alert_status import detail_lines, read_statuses
 from monitor.config import Alert
 from monitor.notify.message_counts import MessageCounts
 from monitor.notify.planned_snoozes import PlannedSnooze, PlannedSnoozes

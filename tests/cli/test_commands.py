@@ -975,7 +975,8 @@ def test_light_commands_import_nothing_heavy(words: str, home: Path) -> None:
 
 
 def test_history_marks_changed_words() -> None:
-    from monitor.cli.history import changed_paragraph_pairs, text_with_marked_changes
+    from monitor.changes import changed_paragraph_pairs
+    from monitor.cli.history import text_with_marked_changes
 
     before = "The first paragraph.\n\nThe bank had 3 models in May.\n\nThe end."
     after = "The first paragraph.\n\nThe bank had 4 models in May.\n\nIt is new.\n\nThe end."

@@ -32,7 +32,7 @@ def test_every_key_of_the_schema_is_explained_and_no_other() -> None:
     explained = {
         key
         for row in rows
-        for key in re.findall(r"`((?:store|mail|webhook|crawl|outlets\[\]|alerts\[\]|keep_for)\.\w+)`", row)
+        for key in re.findall(r"`((?:store|mail|webhook|crawl|web|outlets\[\]|alerts\[\]|keep_for)\.\w+)`", row)
     }
     assert explained == every_key()
     assert {"## keep and topics", "## terms", "## outlets", "## alerts"} <= set(text.splitlines())

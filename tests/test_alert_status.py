@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.cli.alert_status import AlertStatus, detail_lines, read_statuses
+from monitor.alert_status import AlertStatus, detail_lines, read_statuses
 from monitor.config import Alert
 from monitor.delays import Delays
 from monitor.models import Hit, Notification

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
-from monitor.cli.context import relative_time, short_duration
 from monitor.config.targets import target_name
 from monitor.delivery_text import describe_target, has_only_mail
 from monitor.models import Hit, Notification, rfc3339
@@ -24,6 +23,7 @@ from monitor.notify.message_counts import MessageCounts
 from monitor.notify.planned_snoozes import PlannedSnoozes
 from monitor.notify.quiet_hours import end_of_quiet_hours
 from monitor.plural import plural
+from monitor.time_text import relative_time, short_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

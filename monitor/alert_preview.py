@@ -1,0 +1,85 @@
+"""The stored stories that a query would have caught as an alert: by day, with samples.  Sends nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.models import Story
+    from monitor.query import Node
+    from monitor.store.protocol import Search
+
+LONG_DAYS = 60  # with more days, the chart begins on the day before the first story
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertPreview:
+    """The stories since a time that match a query; ``samples`` are the newest."""
+
+    since: datetime
+    until: datetime
+    total: int
+    event_count: int  # clusters of the stories
+    by_day: Counter[date]
+    other_alerts: Counter[str]  # stories by the name of each other alert that has caught them
+    caught_by_others: int
+    samples: tuple[Story, ...]
+
+    @property
+    def stories_per_day(self) -> float:
+        return self.total / max((self.until - self.since).total_seconds() / 86400, 1)
+
+    @property
+    def daily_counts(self) -> list[tuple[date, int]]:
+        """The number of stories of each day, the first one first; empty without stories."""
+        if not self.by_day:
+            return []
+        start, end = self.since.date(), self.until.date()
+        if (end - start).days > LONG_DAYS:
+            start = max(start, min(self.by_day) - timedelta(days=1))
+        days = [start + timedelta(days=number) for number in range((end - start).days + 1)]
+        return [(day, self.by_day[day]) for day in days]
+
+
+def preview_alert(
+    store: Search, node: Node, *, name: str | None = None, since: datetime, now: datetime, samples: int = 5
+) -> AlertPreview:
+    """Reads the stored stories that match a query.  ``name`` is that of the alert, which is not one of the others."""
+    by_day: Counter[date] = Counter()
+    other_alerts: Counter[str] = Counter()
+    clusters: set[str] = set()
+    total = caught_by_others = 0
+    newest: list[Story] = []
+    for story in store.scan(node, now=now, since=since):
+        total += 1
+        by_day[_time_of(story).date()] += 1
+        clusters.add(story.cluster or story.id)
+        others = [alert for alert in story.alerts if alert != name]
+        other_alerts.update(others)
+        caught_by_others += bool(others)
+        newest.append(story)
+        if len(newest) > 4 * samples + 100:
+            newest = _newest_stories(newest, samples)
+    return AlertPreview(
+        since=since,
+        until=now,
+        total=total,
+        event_count=len(clusters),
+        by_day=by_day,
+        other_alerts=other_alerts,
+        caught_by_others=caught_by_others,
+        samples=tuple(_newest_stories(newest, samples)),
+    )
+
+
+def _time_of(story: Story) -> datetime:
+    return story.published_at or story.first_seen_at
+
+
+def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
+    return sorted(stories, key=_time_of, reverse=True)[:limit]

@@ -1,0 +1,93 @@
+"""Changes monitor.yaml as a person would: keeps comments, order and the spelling of all that does not change."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from contextlib import suppress
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.config import yaml_spans
+from monitor.config.load import load_bytes
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.config import Config
+    from monitor.models import Json
+
+
+def digest_of(text: str) -> str:
+    """Returns a short hash of the file's text, which tells whether it changed since a form was shown."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def text_with_alert(text: str, name: str | None, values: Json) -> str:
+    """Returns the file's text with an alert changed, or added if ``name`` is None.
+
+    ``values`` has the keys to write; a key with None is removed, keys that are not in ``values`` stay.  Raises
+    MonitorError if the file has no alert of this name or cannot be edited.
+    """
+    return _text_with_entry(text, ("alerts",), name, values, "alert")
+
+
+def text_with_user(text: str, name: str | None, values: Json) -> str:
+    """Returns the file's text with an entry of ``web.users`` changed, or added if ``name`` is None."""
+    return _text_with_entry(text, ("web", "users"), name, values, "user")
+
+
+def changed_lines(old: str, new: str) -> list[str]:
+    """Returns the lines of a unified diff of two texts, without its header."""
+    return [line.rstrip("\n") for line in unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)][2:]
+
+
+def write_config(path: Path, text: str, *, environ: Mapping[str, str], expected_digest: str | None = None) -> Config:
+    """Validates a new text of the configuration and replaces the file by it; returns the configuration.
+
+    The file is replaced at once, so that no reader sees half of it.  Raises ConfigError if the text is invalid, and
+    MonitorError if the file has another digest than ``expected_digest`` or cannot be written.
+    """
+    config = load_bytes(text.encode(), path, environ)
+    try:
+        target = path.resolve()
+        current = target.read_text(encoding="utf-8")
+        if expected_digest is not None and digest_of(current) != expected_digest:
+            raise MonitorError(f"{path} was changed meanwhile", hint="nothing was written; look at it and try again")
+        _replace_file(target, text)
+    except OSError as error:
+        raise MonitorError(
+            f"{path} cannot be written: {error.strerror}", hint="the file and its directory must be writable"
+        ) from None
+    return config
+
+
+def _replace_file(path: Path, text: str) -> None:
+    mode = path.stat().st_mode & 0o7777
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+
+
+def _text_with_entry(text: str, keys: tuple[str, ...], name: str | None, values: Json, kind: str) -> str:
+    """Returns the text with one entry of the list at ``keys`` changed, or added if ``name`` is None."""
+    root = yaml_spans.compose(text)
+    if name is None:
+        return yaml_spans.text_with_item(text, root, keys, {key: v for key, v in values.items() if v is not None})
+    entries = yaml_spans.list_at(root, keys)
+    entry = next((each for each in entries if yaml_spans.text_at(each, "name").casefold() == name.casefold()), None)
+    if entry is None:
+        raise MonitorError(f"the file has no {kind} {name!r}", hint="it was renamed or removed meanwhile")
+    return yaml_spans.text_with_values(text, entry, values)

@@ -1,0 +1,148 @@
+"""Draws charts as SVG on the server: without script and style, so that they work in a page and as a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Colours that differ in lightness too and stand out from white and from near-black by 3 to 1 (WCAG 1.4.11).
+SERIES_COLOURS = ("#2f7ed8", "#d1602b", "#3a9a5b", "#9b62c9", "#b08a1e", "#c2477f", "#5f8a99", "#7d7d7d")
+WIDTH, HEIGHT = 760, 240
+LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a chart: its label, which is its tooltip, its height, and the address to which it leads."""
+
+    label: str
+    value: int
+    url: str = ""
+    is_marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A line of a chart: one value for each of the chart's labels."""
+
+    name: str
+    values: Sequence[float]
+
+    @property
+    def total(self) -> float:
+        return sum(self.values)
+
+
+def bars(columns: Sequence[Bar], *, title: str, height: int = 56) -> Markup:
+    """Returns a small chart of bars that fills the width of its place; each bar with an address is a link."""
+    highest = max((bar.value for bar in columns), default=0) or 1
+    pieces = []
+    for number, bar in enumerate(columns):
+        size = max(round(bar.value * (height - 2) / highest, 2), 1.5) if bar.value else 0
+        kind = "bar marked" if bar.is_marked else "bar"
+        shape = Markup('<rect class="%s" x="%s" y="%s" width="0.8" height="%s"/>') % (
+            kind, number + 0.1, height - size, size,
+        )  # fmt: skip
+        ground = Markup('<rect class="ground" x="%s" y="0" width="1" height="%s"/>') % (number, height)
+        content = ground + shape + Markup("<title>%s</title>") % bar.label
+        if bar.url:
+            pieces.append(
+                Markup('<a href="%s" tabindex="-1" data-day="%s">%s</a>') % (bar.url, bar.label.split(":")[0], content)
+            )
+        else:
+            pieces.append(Markup("<g>%s</g>") % content)
+    has_links = any(bar.url for bar in columns)  # the page lists them in a table too
+    described = Markup('aria-hidden="true"') if has_links else Markup('role="img" aria-label="%s"') % title
+    return Markup('<svg class="bars" %s viewBox="0 0 %s %s" preserveAspectRatio="none">%s</svg>') % (
+        described, max(len(columns), 1), height, Markup("").join(pieces),
+    )  # fmt: skip
+
+
+def lines(labels: Sequence[str], series: Sequence[Series], *, title: str, unit: str = "") -> Markup:
+    """Returns a chart with a line for each series, with axes and a legend; complete, to be saved as a file."""
+    highest = _axis_end(max((value for each in series for value in each.values), default=0))
+    legend_rows = (len(series) + 3) // 4
+    height = HEIGHT + 18 * legend_rows
+    pieces = [*_grid(highest, unit), *_dates(labels)]
+    for number, each in enumerate(series):
+        colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
+        points = " ".join(
+            f"{_x(index, len(labels)):.1f},{_y(value, highest):.1f}" for index, value in enumerate(each.values)
+        )
+        pieces.append(
+            Markup('<polyline fill="none" stroke="%s" stroke-width="1.8" stroke-linejoin="round" points="%s"/>')
+            % (colour, points)
+        )
+        pieces += [
+            Markup('<circle cx="%s" cy="%s" r="2.4" fill="%s"><title>%s, %s: %s%s</title></circle>')
+            % (
+                f"{_x(index, len(labels)):.1f}", f"{_y(value, highest):.1f}", colour,
+                each.name, labels[index], f"{value:,.4g}", unit,
+            )
+            for index, value in enumerate(each.values)
+            if value
+        ]  # fmt: skip
+        x, y = LEFT + (number % 4) * 178, HEIGHT + 10 + 18 * (number // 4)
+        name = each.name if len(each.name) <= 24 else f"{each.name[:23]}…"
+        pieces.append(
+            Markup(
+                '<rect x="%s" y="%s" width="10" height="10" fill="%s"/>'
+                '<text x="%s" y="%s" fill="currentColor">%s</text>'
+            )
+            % (x, y - 8, colour, x + 15, y + 1, name)
+        )
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" width="%s" height="%s" viewBox="0 0 %s %s" '
+        'font-family="system-ui, sans-serif" font-size="11">%s</svg>'
+    ) % (title, WIDTH, height, WIDTH, height, Markup("").join(pieces))
+
+
+def as_file(svg: Markup) -> bytes:
+    """Returns a chart as the content of an SVG file, dark on white."""
+    ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
+    head, _, rest = str(svg).partition(">")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head} color="#1c1c1c">{ground}{rest}'.encode()
+
+
+def _x(index: int, count: int) -> float:
+    return LEFT + (index + 0.5) * (WIDTH - LEFT - RIGHT) / max(count, 1)
+
+
+def _y(value: float, highest: float) -> float:
+    return HEIGHT - BOTTOM - value * (HEIGHT - TOP - BOTTOM) / highest
+
+
+def _axis_end(highest: float) -> float:
+    """Returns the end of the axis, at least 4, so that a quarter of it is a round number: 4, 8, 20, 40, 80, 200 ..."""
+    power = 10.0 ** (len(str(int(highest))) - 1)
+    return max(next(step * power for step in (2, 4, 8, 20) if step * power >= highest), 4)
+
+
+def _grid(highest: float, unit: str) -> list[Markup]:
+    pieces = []
+    for part in range(5):
+        value = highest * part / 4
+        y = f"{_y(value, highest):.1f}"
+        pieces.append(
+            Markup(
+                '<line x1="%s" x2="%s" y1="%s" y2="%s" stroke="currentColor" stroke-opacity="0.15"/>'
+                '<text x="%s" y="%s" text-anchor="end" fill="currentColor">%s%s</text>'
+            )
+            % (LEFT, WIDTH - RIGHT, y, y, LEFT - 6, float(y) + 4, f"{value:,.4g}", unit)
+        )
+    return pieces
+
+
+def _dates(labels: Sequence[str]) -> list[Markup]:
+    step = max(len(labels) // 6, 1)
+    return [
+        Markup('<text x="%s" y="%s" text-anchor="middle" fill="currentColor">%s</text>')
+        % (f"{_x(index, len(labels)):.1f}", HEIGHT - 7, label)
+        for index, label in enumerate(labels)
+        if index % step == 0 and index + step / 2 <= len(labels)
+    ]

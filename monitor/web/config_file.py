@@ -1,0 +1,50 @@
+"""The configuration that the page works with: read again when its file changes."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from monitor.config.load import load
+from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from monitor.config import Config
+
+
+class ConfigFile:
+    """The newest valid configuration.  Methods may be called from any thread."""
+
+    def __init__(self, path: Path, config: Config, environ: Mapping[str, str]) -> None:
+        self.path = path
+        self.environ = environ
+        self._config = config
+        self._faults: tuple[str, ...] = ()
+        self._stamp = self._read_stamp()
+        self._lock = threading.Lock()
+
+    def current(self) -> Config:
+        """Returns the configuration; reads the file again if it has changed.  Keeps the last one if it is invalid."""
+        with self._lock:
+            if (stamp := self._read_stamp()) != self._stamp:
+                self._stamp = stamp
+                try:
+                    self._config, self._faults = load(self.path, self.environ), ()
+                except ConfigError as error:
+                    self._faults = error.faults
+            return self._config
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The faults of the file, if it is invalid since it was last read."""
+        return self._faults
+
+    def _read_stamp(self) -> tuple[int, int]:
+        try:
+            state = self.path.stat()
+        except OSError:
+            return 0, 0
+        return state.st_mtime_ns, state.st_size

@@ -1,0 +1,40 @@
+"""Reads the forms that the page sends, after checking that the page itself has sent them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+
+from monitor.web.services import services_of, user_of
+
+if TYPE_CHECKING:
+    from starlette.datastructures import FormData
+    from starlette.requests import Request
+
+MAX_FORM_FIELDS = 50
+MAX_FIELD_BYTES = 100_000
+TOKEN_FIELD = "form_token"  # noqa: S105  the name of a field
+
+
+def form_token(request: Request) -> str:
+    """Returns the token for the forms of a page, and has the response set the cookie that belongs to it."""
+    request.state.uses_form = True
+    return services_of(request).accounts.sessions.form_token(request.state.form_cookie)
+
+
+async def read_form(request: Request, *, needs_editor: bool = True) -> FormData:
+    """Returns the fields of a form.  Raises HTTPException 403 without the page's token or for a reader's change."""
+    form = await request.form(max_fields=MAX_FORM_FIELDS, max_files=0, max_part_size=MAX_FIELD_BYTES)
+    sessions = services_of(request).accounts.sessions
+    if not sessions.is_form_token(text_field(form, TOKEN_FIELD), request.state.form_cookie):
+        raise HTTPException(403, "The form has expired, or another site has sent it.  Load its page again.")
+    if needs_editor and not user_of(request).is_editor:
+        raise HTTPException(403, "You may read here, but not change anything: your role is reader.")
+    return form
+
+
+def text_field(form: FormData, name: str) -> str:
+    """Returns a field's text without white space around it; "" if it is missing."""
+    value = form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""

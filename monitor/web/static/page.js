@@ -1,0 +1,94 @@
+// Helps on the page: keys, the check of a query while it is typed, and dragging over the time line.
+"use strict";
+
+const CHECK_DELAY_MS = 250;
+
+function isTyping(target) {
+  return target.closest("input, textarea, select") !== null;
+}
+
+function moveFocus(direction) {
+  const links = [...document.querySelectorAll("[data-story] h2 a")];
+  if (!links.length) return;
+  const current = document.activeElement.closest("[data-story]");
+  const index = links.findIndex((link) => current && current.contains(link));
+  const next = index < 0 ? (direction > 0 ? 0 : links.length - 1) : index + direction;
+  const link = links[Math.min(Math.max(next, 0), links.length - 1)];
+  link.focus();
+  link.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTyping(event.target)) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const input = document.getElementById("q");
+  if (event.key === "/" && input) {
+    event.preventDefault();
+    input.focus();
+    input.select();
+  } else if (event.key === "j") {
+    moveFocus(1);
+  } else if (event.key === "k") {
+    moveFocus(-1);
+  }
+});
+
+function showCheck(output, input, result) {
+  const isFault = Boolean(result.error);
+  const hint = result.hint ? `; ${result.hint}` : "";
+  output.classList.toggle("error", isFault);
+  input.setAttribute("aria-invalid", String(isFault));
+  if (isFault) output.textContent = `Column ${result.column}: ${result.error}${hint}`;
+  else output.textContent = result.notes.slice(0, 2).map((note) => `Note: ${note}`).join("  ");
+}
+
+for (const input of document.querySelectorAll("[data-check]")) {
+  const output = document.getElementById("check");
+  let timer = 0;
+  let latest = 0;
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const number = ++latest;
+      const parameters = new URLSearchParams({ q: input.value, kind: input.dataset.check });
+      const response = await fetch(`/api/v1/check?${parameters}`).catch(() => null);
+      if (response && response.ok && number === latest) showCheck(output, input, await response.json());
+    }, CHECK_DELAY_MS);
+  });
+}
+
+for (const line of document.querySelectorAll("[data-timeline]")) {
+  const bars = [...line.querySelectorAll("a")];
+  let from = -1;
+  let to = -1;
+  const indexAt = (event) => {
+    const box = line.getBoundingClientRect();
+    const index = Math.floor(((event.clientX - box.left) / box.width) * bars.length);
+    return Math.min(Math.max(index, 0), bars.length - 1);
+  };
+  const show = () => {
+    const [low, high] = [Math.min(from, to), Math.max(from, to)];
+    bars.forEach((bar, index) => bar.classList.toggle("selected", from >= 0 && index >= low && index <= high));
+  };
+  line.addEventListener("dragstart", (event) => event.preventDefault());
+  line.addEventListener("pointerdown", (event) => {
+    if (event.button === 0 && bars.length) from = to = indexAt(event);
+  });
+  window.addEventListener("pointermove", (event) => {
+    if (from < 0) return;
+    to = indexAt(event);
+    if (to !== from) show();
+  });
+  window.addEventListener("pointerup", () => {
+    if (from < 0) return;
+    const [low, high] = [Math.min(from, to), Math.max(from, to)];
+    from = -1;
+    if (low === high) return;
+    const target = new URL(bars[low].getAttribute("href"), location.href);
+    target.searchParams.set("until", new URL(bars[high].getAttribute("href"), location.href).searchParams.get("until"));
+    location.assign(target);
+  });
+}

@@ -1,0 +1,209 @@
+"""The page of trends: how often queries match over time, as chart and table."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from monitor.errors import QueryError, StoreError
+from monitor.models import now
+from monitor.query import parse
+from monitor.web import charts
+from monitor.web.pages import render
+from monitor.web.search_request import BadRequest, SearchRequest
+from monitor.web.services import services_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from markupsafe import Markup
+    from starlette.datastructures import QueryParams
+    from starlette.requests import Request
+
+    from monitor.query import Node
+    from monitor.web.services import Services
+
+MAX_QUERIES = 6
+DEFAULT_SINCE = "30d"
+SPLITS = ("none", "outlet", "language", "country", "topic", "alert")
+SHARES = ("count", "share")
+SPIKE_FACTOR = 3  # times the mean of the days before
+SPIKE_MIN_STORIES = 5
+SPIKE_DAYS = 7  # days before, of which the mean counts
+MAX_DAILY_POINTS = 62  # more days are counted as weeks
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrendRequest:
+    """The parameters of the page: up to MAX_QUERIES queries, one of which may be split by a field."""
+
+    queries: tuple[str, ...]
+    since: str
+    until: str
+    split: str
+    measure: str
+
+    def url(self, path: str = "/trends", **changes: Any) -> str:
+        values = {"q": self.queries, "since": self.since, "until": self.until, "split": self.split}
+        values |= {"measure": self.measure, **changes}
+        return f"{path}?{urlencode({key: value for key, value in values.items() if value}, doseq=True)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spike:
+    """A point of a line that is far above the mean of the points before it."""
+
+    name: str
+    label: str
+    count: int
+    usual: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trend:
+    """The series of a request; the labels are days, or the first days of weeks."""
+
+    labels: tuple[str, ...]
+    series: tuple[charts.Series, ...]
+    is_weekly: bool
+    unit: str
+    spikes: tuple[Spike, ...] = ()
+
+    @property
+    def total(self) -> float:
+        return sum(each.total for each in self.series)
+
+
+def trends_page(request: Request) -> Response:
+    """Shows the chart of the queries, their share of voice, and a table of all numbers."""
+    asked, services = trend_request(request.query_params), services_of(request)
+    values: dict[str, Any] = {
+        "section": "Trends", "asked": asked, "splits": SPLITS, "trend": None, "chart": None, "error": None,
+        "alert_names": [alert.name for alert in services.config.alerts],
+        "topic_names": list(services.config.topics), "colours": charts.SERIES_COLOURS,
+    }  # fmt: skip
+    try:
+        trend = read_trend(services, asked, now())
+    except (QueryError, BadRequest, StoreError) as error:
+        status = 503 if isinstance(error, StoreError) else 400
+        return render(request, "trends.html", values | {"error": error}, status=status)
+    values |= {"trend": trend, "chart": _chart(trend, asked)}
+    return render(request, "trends.html", values)
+
+
+def trend_file(request: Request) -> Response:
+    """Sends the chart as an SVG file."""
+    asked = trend_request(request.query_params)
+    svg = charts.as_file(_chart(read_trend(services_of(request), asked, now()), asked))
+    headers = {"Content-Disposition": 'attachment; filename="trend.svg"'}
+    return Response(svg, media_type="image/svg+xml", headers=headers)
+
+
+def read_trend(services: Services, asked: TrendRequest, at: datetime) -> Trend:
+    """Counts the stories of the queries by day.  Raises QueryError, BadRequest or StoreError."""
+    bounds = SearchRequest(since=asked.since, until=asked.until)
+    since, before = bounds.since_time(at), bounds.before_time(at)
+    assert since is not None  # the page has a default
+    if before is not None and before <= since:
+        raise BadRequest("until", "the time ends before it begins")
+    nodes: list[tuple[str, Node | None]] = [
+        (query, parse(query, fragments=services.config.fragments)) for query in asked.queries
+    ]
+    counts: dict[str, Counter[date]] = {}
+    if asked.split == "none":
+        for name, node in nodes or [("all stories", None)]:
+            days = services.store.daily_counts(node, now=at, since=since, before=before)
+            counts[name] = Counter({count.day: count.count for count in days})
+    else:
+        counts = _split_counts(services, asked, nodes[0][1] if nodes else None, (since, before), at)
+    last = min(before - timedelta(microseconds=1), at).date() if before else at.date()
+    return _trend(services, asked, counts, first=since.date(), last=max(last, since.date()), at=at)
+
+
+def _split_counts(
+    services: Services, asked: TrendRequest, node: Node | None, bounds: tuple[datetime, datetime | None], at: datetime
+) -> dict[str, Counter[date]]:
+    """Returns the counts by day of the most frequent values, the most frequent first."""
+    since, before = bounds
+    by_value: defaultdict[str, Counter[date]] = defaultdict(Counter)
+    limit = len(charts.SERIES_COLOURS)
+    days = services.store.daily_counts(node, now=at, since=since, before=before, field=asked.split, limit=limit)
+    for count in days:
+        by_value[count.value][count.day] += count.count
+    return dict(sorted(by_value.items(), key=lambda item: -item[1].total()))
+
+
+def _trend(
+    services: Services,
+    asked: TrendRequest,
+    counts: Mapping[str, Counter[date]],
+    *,
+    first: date,
+    last: date,
+    at: datetime,
+) -> Trend:
+    days = (last - first).days + 1
+    per_point = 1 if days <= MAX_DAILY_POINTS else 7
+    first -= timedelta(days=-days % per_point)
+    points = ((last - first).days + per_point) // per_point
+    labels = tuple(f"{first + timedelta(days=number * per_point)}" for number in range(points))
+
+    def grouped(by_day: Mapping[date, int]) -> list[int]:
+        numbers = [0] * points
+        for day, number in by_day.items():
+            if 0 <= (index := (day - first).days // per_point) < points:
+                numbers[index] += number
+        return numbers
+
+    series = [charts.Series(name, grouped(by_day)) for name, by_day in counts.items()]
+    spikes = tuple(spike for each in series for spike in _spikes(each, labels))
+    unit = ""
+    if asked.measure == "share":
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=(at.date() - first).days)
+        every = services.store.daily_counts(None, now=at, since=midnight)
+        totals = grouped({count.day: count.count for count in every})
+        series = [
+            charts.Series(
+                each.name,
+                [100 * value / total if total else 0 for value, total in zip(each.values, totals, strict=True)],
+            )
+            for each in series
+        ]
+        unit = "%"
+    return Trend(labels=labels, series=tuple(series), is_weekly=per_point == 7, unit=unit, spikes=spikes)
+
+
+def _spikes(series: charts.Series, labels: Sequence[str]) -> list[Spike]:
+    """Returns the points that are SPIKE_FACTOR times the mean of the points before them, and not small."""
+    spikes = []
+    for index in range(SPIKE_DAYS, len(labels)):
+        usual = sum(series.values[index - SPIKE_DAYS : index]) / SPIKE_DAYS
+        value = int(series.values[index])
+        if value >= SPIKE_MIN_STORIES and value >= SPIKE_FACTOR * max(usual, 0.5):
+            spikes.append(Spike(name=series.name, label=labels[index], count=value, usual=usual))
+    return spikes
+
+
+def _chart(trend: Trend, asked: TrendRequest) -> Markup:
+    names = ", ".join(each.name[:60] for each in trend.series)
+    title = f"Stories {'a week' if trend.is_weekly else 'a day'} since {asked.since}: {names}"
+    return charts.lines(trend.labels, trend.series, title=title, unit=trend.unit)
+
+
+def trend_request(parameters: QueryParams) -> TrendRequest:
+    """Reads the parameters of an address; leaves out values that do not exist."""
+    queries = [query.strip() for query in parameters.getlist("q") if query.strip()]
+    split, measure = parameters.get("split", "none"), parameters.get("measure", "count")
+    return TrendRequest(
+        queries=tuple(dict.fromkeys(queries))[:MAX_QUERIES],
+        since=parameters.get("since", "").strip() or DEFAULT_SINCE,
+        until=parameters.get("until", "").strip(),
+        split=split if split in SPLITS else "none",
+        measure=measure if measure in SHARES else "count",
+    )
