@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _YEAR_OR_MONTH_PATTERN = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
+_PERIOD_PATTERN = re.compile(r"(19|20)\d\d(-\d\d(-\d\d)?)?", re.ASCII)
 _BARE_NUMBER_PATTERN = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 
@@ -30,6 +31,15 @@ def parse_time(text: str, at: datetime) -> datetime:
     except ValueError:
         raise ValueError(f"{text!r} is not a time; write 7d, 12h, 2026-11-01 or 2026-11-01T12:00") from None
     return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+
+
+def parse_end_time(text: str, at: datetime) -> datetime:
+    """Returns the end of the day, month or year that a text stands for, exclusive; of other texts `parse_time`."""
+    if _PERIOD_PATTERN.fullmatch(text):
+        from monitor.query import time_ranges
+
+        return time_ranges.period_of_time_text(text, at)[1]
+    return parse_time(text, at)
 
 
 def parse_span(text: str) -> timedelta:

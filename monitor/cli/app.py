@@ -246,7 +246,9 @@ def _dashed_query_hint(arguments: list[str], *, read_as_config: bool = False) ->
     return f"; a query that begins with - goes after --: {line}"
 
 
-_QUERY_COMMAND_OPTIONS_WITH_VALUE = frozenset({"--since", "--limit", "-n", "--offset", "--config", "-c"})
+_QUERY_COMMAND_OPTIONS_WITH_VALUE = frozenset(
+    {"--since", "--until", "--tz", "--limit", "-n", "--offset", "--config", "-c"}
+)
 
 
 def _is_excluded_term(word: str, *, read_as_config: bool) -> bool:

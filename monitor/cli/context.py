@@ -16,12 +16,13 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from monitor.models import now
 from monitor.suggestions import unknown_name_message
-from monitor.time_arguments import parse_span, parse_time
+from monitor.time_arguments import parse_end_time, parse_span, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -205,6 +206,32 @@ class TimeType(click.ParamType[datetime]):
             return parse_time(value, now())
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class EndTimeType(TimeType):
+    """Converts as TimeType does, but a day, month or year to its end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_end_time(value, now())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class TimeZoneType(click.ParamType[ZoneInfo]):
+    """Converts the name of a time zone, as Europe/Berlin."""
+
+    name = "ZONE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        if isinstance(value, ZoneInfo):
+            return value
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            self.fail(f"{value!r} is no time zone; write Europe/Berlin", param, ctx)
 
 
 class DurationType(click.ParamType[timedelta]):

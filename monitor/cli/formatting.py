@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,18 +12,22 @@ from monitor.time_text import relative_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from monitor.models import Story
     from monitor.query.snippets import Snippet
 
 
-def story_headline(story: Story) -> Text:
-    """Returns three lines on a story: the title; outlet, time, authors, flags and alerts; URL and start of the id."""
+def story_headline(story: Story, zone: tzinfo = UTC) -> Text:
+    """Returns three lines on a story: the title; outlet, time, authors, flags and alerts; URL and start of the id.
+
+    The time is in ``zone``.
+    """
     text = Text()
     text.append(printable_text(story.title) or story.url, style="bold")
     text.append("\n")
-    time = story.published_at or story.first_seen_at
-    details = [printable_text(story.outlet), f"{time:%Y-%m-%d %H:%M} UTC ({relative_time(time, now())})"]
+    time = (story.published_at or story.first_seen_at).astimezone(zone)
+    details = [printable_text(story.outlet), f"{time:%Y-%m-%d %H:%M %Z} ({relative_time(time, now())})"]
     if story.authors:
         details.append(printable_text(", ".join(story.authors[:3])))
     text.append(" · ".join(details), style="dim")

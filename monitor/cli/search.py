@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import KEEP_MATCHING_HINT, CommandContext, TimeType, with_context
+from monitor.cli.context import (
+    KEEP_MATCHING_HINT,
+    CommandContext,
+    EndTimeType,
+    TimeType,
+    TimeZoneType,
+    with_context,
+)
 from monitor.models import now
 from monitor.plural import plural
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
+    from datetime import datetime, tzinfo
+    from zoneinfo import ZoneInfo
 
+    from monitor.models import Story
     from monitor.query import Node
-    from monitor.store import SearchResult
+    from monitor.store import SearchResult, Store
+
+MAX_SHOWN_OUTLETS = 5  # of an event
 
 
 @click.command("search")
 @click.argument("query", nargs=-1)
 @click.option("--since", type=TimeType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
+@click.option("--until", type=EndTimeType(), help="Only stories until the end of this day or month, or this time.")
+@click.option("--tz", "zone", type=TimeZoneType(), help="Show times in this zone, as Europe/Berlin (default: UTC).")
+@click.option("--events", "as_events", is_flag=True, help="Show one story of each event, with its other outlets.")
 @click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Stories to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Stories to skip first.")
 @click.option("--relevance", is_flag=True, help="Most relevant first instead of newest first.")
@@ -30,6 +47,9 @@ def search_command(
     *,
     query: tuple[str, ...],
     since: datetime | None,
+    until: datetime | None,
+    zone: ZoneInfo | None,
+    as_events: bool,
     limit: int,
     offset: int,
     relevance: bool,
@@ -41,6 +61,7 @@ def search_command(
     Examples:
       media-monitor search 'Sberbank OR Сбербанк' --since 7d
       media-monitor search '"export controls" title:(chip OR chips)' --relevance
+      media-monitor search chips --since 2026-10 --until 2026-10 --events --tz Europe/Berlin
       media-monitor search 'outlet:"Xinhua" raw:AI' --json | jq -r .url
     """
     text = " ".join(query)
@@ -52,7 +73,9 @@ def search_command(
         if not as_json:
             context.warn_about_query(text, kind="search")
     with context.open_existing_store() as store:
-        result = store.search(node, now=now(), since=since, limit=limit, offset=offset, relevance=relevance)
+        result = store.search(
+            node, now=now(), since=since, before=until, limit=limit, offset=offset, relevance=relevance
+        )
         if as_json:
             import orjson
 
@@ -60,14 +83,54 @@ def search_command(
                 click.echo(orjson.dumps(story.to_json()))
             return
         empty = not result.stories and store.search(None, now=now(), limit=1).total == 0
+        others = _other_stories_of_events(store, result.stories) if as_events else {}
     if empty:
         context.err.print("The store is empty; `media-monitor crawl` fills it.")
         return
-    _print_result(context, text, result, node=node, offset=offset)
+    display = _Display(zone=zone or UTC, as_events=as_events, others=others)
+    _print_result(context, text, result, node=node, offset=offset, display=display)
 
 
-def _print_result(context: CommandContext, text: str, result: SearchResult, *, node: Node | None, offset: int) -> None:
-    from monitor.cli.formatting import marked_snippet, story_headline
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Display:
+    """How stories are shown: the zone of times, and with ``as_events`` the other stories of each event."""
+
+    zone: tzinfo
+    as_events: bool
+    others: dict[str, list[Story]]  # by cluster
+
+    def shown(self, stories: Sequence[Story]) -> list[Story]:
+        """Returns the stories, with ``as_events`` the first one of each event."""
+        if not self.as_events:
+            return list(stories)
+        return list({story.cluster or story.id: story for story in reversed(stories)}.values())[::-1]
+
+    def outlets_line(self, story: Story) -> str:
+        """Returns the other outlets of the story's event, in the order of time; empty without any."""
+        others = [other for other in self.others.get(story.cluster, ()) if other.id != story.id]
+        named = dict.fromkeys(other.outlet for other in others)
+        if not named:
+            return ""
+        shown = ", ".join(list(named)[:MAX_SHOWN_OUTLETS])
+        more = f" and {len(named) - MAX_SHOWN_OUTLETS} more" if len(named) > MAX_SHOWN_OUTLETS else ""
+        return f"  also: {shown}{more} ({plural(len(others), 'story', 'stories')})"
+
+
+def _other_stories_of_events(store: Store, stories: Sequence[Story]) -> dict[str, list[Story]]:
+    clusters = sorted({story.cluster for story in stories if story.cluster})
+    return store.cluster_members(clusters) if clusters else {}
+
+
+def _print_result(
+    context: CommandContext,
+    text: str,
+    result: SearchResult,
+    *,
+    node: Node | None,
+    offset: int,
+    display: _Display,
+) -> None:
+    from monitor.cli.formatting import aligned_line, marked_snippet, story_headline
     from monitor.query.snippets import snippets
 
     stories, total = result.stories, result.total
@@ -82,11 +145,13 @@ def _print_result(context: CommandContext, text: str, result: SearchResult, *, n
             context.err.print(KEEP_MATCHING_HINT)
         return
     asterisks = not context.out.is_terminal
-    for story in stories:
-        context.out.print(story_headline(story))
+    for story in display.shown(stories):
+        context.out.print(story_headline(story, display.zone))
         for snippet in snippets(node, story) if node is not None else ():
             if snippet.field != "title":
                 context.out.print(marked_snippet(snippet, asterisks=asterisks))
+        if line := display.outlets_line(story):
+            context.out.print(aligned_line(line), style="dim")
         context.out.print()
     last = offset + len(stories)
     more = "" if total is None else f" of {total:,}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
@@ -11,10 +10,11 @@ from monitor.errors import MonitorError
 from monitor.query import parse
 from monitor.query.syntax import And, Or, Phrase, Value
 from monitor.store.protocol import FACET_FIELDS
-from monitor.time_arguments import parse_time
+from monitor.time_arguments import parse_end_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from starlette.datastructures import QueryParams
 
@@ -69,11 +69,8 @@ class SearchRequest:
         return _time("since", self.since, at) if self.since else None
 
     def before_time(self, at: datetime) -> datetime | None:
-        """Returns the end of the search, exclusive: of a day in ``until`` the day's end.  Raises BadRequest."""
-        if not self.until:
-            return None
-        time = _time("until", self.until, at)
-        return time + timedelta(days=1) if len(self.until) == len("2026-11-01") else time
+        """Returns the end of the search, exclusive: of a day, month or year its end.  Raises BadRequest."""
+        return _time("until", self.until, at, read=parse_end_time) if self.until else None
 
     def query_node(self, fragments: Fragments) -> Node | None:
         """Returns the query as it is written; None if it is empty.  Raises QueryError."""
@@ -114,9 +111,11 @@ class SearchRequest:
         return bool(self.since or self.until or self.chosen)
 
 
-def _time(parameter: str, text: str, at: datetime) -> datetime:
+def _time(
+    parameter: str, text: str, at: datetime, *, read: Callable[[str, datetime], datetime] = parse_time
+) -> datetime:
     try:
-        return parse_time(text[:40], at)
+        return read(text[:40], at)
     except (ValueError, OverflowError) as error:
         raise BadRequest(parameter, str(error)) from None
 

@@ -853,6 +853,46 @@ def test_the_shell_completes_commands_and_options(home: Path, words: str, comple
     assert {line.removeprefix("plain,") for line in run.stdout.splitlines()} == completed
 
 
+def test_a_search_ends_with_the_day_or_month_that_until_names(command: Callable[..., Run]) -> None:
+    day = now() - timedelta(hours=30)
+    assert "Title of tea" in command("search", "--until", f"{day:%Y-%m-%d}").out
+    assert "Title of bank" not in command("search", "--until", f"{day - timedelta(days=1):%Y-%m-%d}").out
+    assert command("search", "--until", f"{now():%Y-%m}").err == "3 stories\n"
+    assert command("search", "--until", "28h").err == "2 stories\n"
+    assert "is not a time" in command("search", "--until", "soon").err
+
+
+def test_times_are_shown_in_the_zone_of_tz(home: Path, command: Callable[..., Run]) -> None:
+    with open_store(home) as store:
+        (tea,) = [each for each in store.search(None, now=now()).stories if each.title == "Title of tea"]
+    assert tea.published_at is not None
+    local = tea.published_at + timedelta(hours=9)
+    assert f"Meridian · {local:%Y-%m-%d %H:%M} JST (30h ago)" in command("search", "tea", "--tz", "Asia/Tokyo").out
+    assert f"{tea.published_at:%Y-%m-%d %H:%M} UTC (30h ago)" in command("search", "tea").out
+    assert "'Mars' is no time zone; write Europe/Berlin" in command("search", "--tz", "Mars").err
+
+
+def test_events_show_one_story_with_the_other_outlets(home: Path, command: Callable[..., Run]) -> None:
+    with open_store(home) as store:
+        (tea,) = [each for each in store.search(None, now=now()).stories if each.title == "Title of tea"]
+        for number in range(7):
+            url = f"https://o{number}.example/tea"
+            copy = replace(tea, id=story_id(url), url=url, outlet=f"Outlet {number}", cluster=tea.cluster)
+            entry = FrontierEntry(
+                id=copy.id,
+                candidate=Candidate(url=url, outlet=copy.outlet),
+                first_seen_at=copy.first_seen_at,
+                next_at=None,
+                story=copy.id,
+            )
+            store.commit([PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.STORED), story=copy)])
+    lines = command("search", "tea", "--events").out.splitlines()
+    assert lines.count("Title of tea") == 1
+    (others,) = [line for line in lines if "also:" in line]
+    assert others.endswith(" and 2 more (7 stories)")
+    assert command("search", "tea").out.splitlines().count("Title of tea") == 8
+
+
 def test_init_writes_the_file_that_config_names(home: Path, command: Callable[..., Run]) -> None:
     run = command("init", "--config", "desk.yaml")
     assert (run.status, run.err) == (0, "")
