@@ -173,12 +173,17 @@ class OutletScheduler:
             self.report.seconds = monotonic() - started_at
 
     def _seconds_to_next_scan(self) -> float:
-        """Returns how long to wait for the end of a poll; less than LEASE_SCAN_SECONDS if an outlet is due before."""
+        """Returns how long to wait for the end of a poll: until enough outlets are due, at most LEASE_SCAN_SECONDS.
+
+        A scan and its leases take three requests to a server, whatever the number of outlets.
+        """
         while self._next_poll_times and self._last_scan_at and self._next_poll_times[0] <= self._last_scan_at:
             heapq.heappop(self._next_poll_times)  # the last scan has leased this outlet, if it could
         if not self._next_poll_times:
             return LEASE_SCAN_SECONDS
-        seconds = (self._next_poll_times[0] - now()).total_seconds()
+        few = len(self._next_poll_times) < MAX_OUTLETS_LEASED_PER_SCAN
+        times = self._next_poll_times if few else heapq.nsmallest(MAX_OUTLETS_LEASED_PER_SCAN, self._next_poll_times)
+        seconds = (times[0 if few else -1] - now()).total_seconds()
         return min(max(seconds, MIN_LEASE_SCAN_SECONDS), LEASE_SCAN_SECONDS)
 
     def _collect_items(self, crawler: Crawler) -> Iterator[dict[str, str]]:
