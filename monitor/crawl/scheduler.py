@@ -149,17 +149,8 @@ class OutletScheduler:
                     self._start_poll(state, context)
                 if not (self._outlets_by_poll_task or self._continuous or self._worker_problem()):
                     break
-                await asyncio.wait(
-                    {*self._outlets_by_poll_task, stopped, woken},
-                    timeout=self._seconds_to_next_scan(),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                for item in self._collect_items(crawler):
+                async for item in self._items_until_next_scan(crawler, {stopped, woken}, scan_started_at):
                     yield item
-                if self._continuous:
-                    pause = MIN_BACKLOG_SCAN_SECONDS if self._has_more_due else MIN_LEASE_SCAN_SECONDS
-                    rest = max(scan_started_at + pause - monotonic(), 0.0)
-                    await asyncio.wait({stopped, woken}, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
             await self._finish_polls()
             await self._release_leases()
             for item in self._collect_items(crawler):
@@ -172,19 +163,44 @@ class OutletScheduler:
             woken.cancel()
             self.report.seconds = monotonic() - started_at
 
-    def _seconds_to_next_scan(self) -> float:
-        """Returns how long to wait for the end of a poll: until enough outlets are due, at most LEASE_SCAN_SECONDS.
+    async def _items_until_next_scan(
+        self, crawler: Crawler, wakers: set[asyncio.Task[Any]], scan_started_at: float
+    ) -> AsyncIterator[dict[str, str]]:
+        """Yields the items of polls as they end, until the next scan is due or a task of ``wakers`` ends.
 
-        A scan and its leases take three requests to a server, whatever the number of outlets.
+        Without ``continuous``, until a poll ends.
         """
+        while True:
+            await asyncio.wait(
+                {*self._outlets_by_poll_task, *wakers},
+                timeout=self._seconds_to_next_scan(scan_started_at),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for item in self._collect_items(crawler):
+                yield item
+            is_over = any(task.done() for task in wakers) or not self._seconds_to_next_scan(scan_started_at)
+            if is_over or not self._continuous:
+                return
+
+    def _seconds_to_next_scan(self, scan_started_at: float) -> float:
+        """Returns how long to wait for the next scan, while polls run: until enough outlets are due.
+
+        A scan with its leases takes three requests to a server, whatever the number of outlets.
+        """
+        elapsed = monotonic() - scan_started_at
+        if self._continuous and self._has_more_due:
+            return max(MIN_BACKLOG_SCAN_SECONDS - elapsed, 0.0)
+        return max(min(self._seconds_until_due(), LEASE_SCAN_SECONDS - elapsed), MIN_LEASE_SCAN_SECONDS - elapsed, 0.0)
+
+    def _seconds_until_due(self) -> float:
+        """Returns the time until as many outlets are due as one scan leases; with fewer known, until the first is."""
         while self._next_poll_times and self._last_scan_at and self._next_poll_times[0] <= self._last_scan_at:
             heapq.heappop(self._next_poll_times)  # the last scan has leased this outlet, if it could
         if not self._next_poll_times:
             return LEASE_SCAN_SECONDS
         few = len(self._next_poll_times) < MAX_OUTLETS_LEASED_PER_SCAN
         times = self._next_poll_times if few else heapq.nsmallest(MAX_OUTLETS_LEASED_PER_SCAN, self._next_poll_times)
-        seconds = (times[0 if few else -1] - now()).total_seconds()
-        return min(max(seconds, MIN_LEASE_SCAN_SECONDS), LEASE_SCAN_SECONDS)
+        return (times[0 if few else -1] - now()).total_seconds()
 
     def _collect_items(self, crawler: Crawler) -> Iterator[dict[str, str]]:
         """Yields the items of the polls that have ended since the last call."""
