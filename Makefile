@@ -23,8 +23,11 @@ define install_from
 	touch $@
 endef
 
+# The tour, then the page on its stories, until Ctrl-C.
 demo: install
 	$(BIN)/python -m monitor.demo
+	@echo
+	$(BIN)/media-monitor serve --config demo-out/monitor.yaml
 
 # Two processes share the tests by file: more would need an Elasticsearch, a Splash and their memory each.
 test: dev

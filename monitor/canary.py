@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from monitor.extract import ExtractionOptions
     from monitor.models import Article, Json, NotArticle, Notification
     from monitor.store import Store
     from monitor.store.protocol import OutboxRecord
@@ -89,7 +90,7 @@ def send_canary(store: Store, config: Config) -> CanaryRun:
     alert = canary_alert(config, word=run.word)
     if alert is None:
         raise CanaryFailed("there is nobody to tell", hint="add an alert, or mail.ops")
-    extractor = Extractor(1)
+    extractor = _TimedExtractor(run)
     try:
         asyncio.run(_ingest(store, alert, extractor, run))
     finally:
@@ -101,11 +102,10 @@ def send_canary(store: Store, config: Config) -> CanaryRun:
 async def _ingest(store: Store, alert: Alert, extractor: Extractor, run: CanaryRun) -> None:
     outlet = Outlet(name=OUTLET_NAME, url="https://canary.invalid/", language="en")
     config = Config(keep="all", outlets=(outlet,), alerts=(alert,))
-    timed = _TimedExtractor(extractor, run)
     ingest = Ingest(
         config=config,
         store=store,
-        extractor=timed,  # type: ignore[arg-type]  # has the one method that ingest calls
+        extractor=extractor,
         rules=RuleSet.of(config),
         call=_in_thread,
     )
@@ -163,16 +163,23 @@ def notifications_of(store: Store, version: int) -> list[OutboxRecord]:
     return [record for record in records if record.notification.version == version]
 
 
-class _TimedExtractor:
-    """Records how long the extraction takes."""
+class _TimedExtractor(Extractor):
+    """An extractor of one process, which records how long the extraction takes."""
 
-    def __init__(self, extractor: Extractor, run: CanaryRun) -> None:
-        self._extractor = extractor
+    def __init__(self, run: CanaryRun) -> None:
+        super().__init__(1)
         self._run = run
 
-    async def extract_article(self, page: Page, options: object, *, outlet: str = "") -> Article | NotArticle:
+    async def extract_article(
+        self,
+        page: Page,
+        options: ExtractionOptions,
+        *,
+        outlet: str = "",
+        analyse: Callable[[Page, Article], Article] | None = None,
+    ) -> Article | NotArticle:
         began = time.monotonic()
-        article = await self._extractor.extract_article(page, options, outlet=outlet)  # type: ignore[arg-type]  # ingest's own options
+        article = await super().extract_article(page, options, outlet=outlet, analyse=analyse)
         self._run.seconds["extracted"] = time.monotonic() - began
         return article
 

@@ -67,4 +67,4 @@ def canary_command(context: CommandContext, *, timeout: timedelta) -> int:
 
 
 def _print_step(context: CommandContext, verdict: str, step: str, seconds: float) -> None:
-    context.out.print(f"{verdict:<4}  {step:<24} {seconds:6.2f} s", markup=False)
+    context.out.print(f"{verdict:<4}  {step:<28} {seconds:6.2f} s", markup=False)

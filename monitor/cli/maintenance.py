@@ -42,7 +42,7 @@ def backup_command(context: CommandContext, *, target: Path) -> None:
 
 
 @click.command("restore")
-@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--replace", is_flag=True, help="Replace a store that has stories; its content is lost.")
 @with_context
 def restore_command(context: CommandContext, *, source: Path, replace: bool) -> None:

@@ -69,7 +69,12 @@ def add_command(context: CommandContext, *, name: str, role: str | None, is_prin
 @user_command.command("list")
 @with_context
 def list_command(context: CommandContext) -> None:
-    """Show the users of the page and their roles."""
+    """Show the users of the page and their roles.
+
+    \b
+    Examples:
+      media-monitor user list
+    """
     for user in context.config.web.users:
         login = "password" if user.password else "reverse proxy only"
         context.out.print(f"{user.name}  {user.role}  {login}", markup=False)

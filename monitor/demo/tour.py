@@ -166,7 +166,7 @@ class DemoTour:
         option = f"--config {shlex.quote(str(self.config))}"
         for command, purpose in (
             (f"{program} search '人工智能 OR ИИ' {option}", "other words, other languages"),
-            (f"{program} serve {option}", "the page on these stories: http://127.0.0.1:8080/"),
+            (f"{program} serve {option}", "these stories at http://127.0.0.1:8080/; `make demo` opens it now"),
             (f"{program} alerts test export-controls {option}", "stories that an alert would have caught"),
             (".venv/bin/python -m monitor.demo --stay", "the demo again; the newsroom stays open"),
             (f"{program} init my-monitor", "your own monitor, with real outlets to choose from"),

@@ -61,6 +61,15 @@ def test_a_backup_is_restored_after_the_store_is_lost(store: SqliteStore, tmp_pa
     assert result.output.endswith("monitor.db: 2 stories\n")
 
 
+def test_a_missing_backup_is_named_before_the_stories_of_the_store(store: SqliteStore) -> None:
+    assert "'nope.db' does not exist" in str(run("restore", "nope.db").exception)
+
+
+def test_a_missing_directory_of_a_backup_gets_the_command_that_makes_it(store: SqliteStore) -> None:
+    error = run("backup", "my copies/b.db").exception
+    assert str(error) == "the directory my copies does not exist (make it first: mkdir -p 'my copies')"
+
+
 def test_a_store_in_use_is_not_replaced(store: SqliteStore) -> None:
     run("backup", "b.db")
     store.lease(["A"], holder=current_process_identity(), now=now(), term=timedelta(minutes=5), limit=1)

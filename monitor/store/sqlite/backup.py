@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,10 @@ def back_up(database: Database, target: Path) -> None:
     if target.exists():
         raise StoreRefused(f"{target} exists and was not changed", hint="name another file")
     if not target.parent.is_dir():
-        raise StoreRefused(f"the directory {target.parent} does not exist", hint="make it first")
+        directory = str(target.parent)
+        raise StoreRefused(
+            f"the directory {directory} does not exist", hint=f"make it first: mkdir -p {shlex.quote(directory)}"
+        )
     partial = target.with_name(f"{target.name}.part")
     partial.unlink(missing_ok=True)  # of a backup that was killed
     with database.read_connection() as connection:
@@ -81,7 +85,7 @@ def _copy(source: Path, target: Path, *, timeout: timedelta) -> None:
 def check_backup(source: Path) -> None:
     """Raises StoreRefused unless the file is a complete database of this program, of this version or an older one."""
     if not source.is_file():
-        raise StoreRefused(f"there is no backup {source}")
+        raise StoreRefused(f"there is no backup {source}", hint="name a file that `media-monitor backup` wrote")
     try:
         with closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
             if connection.pragma("application_id") != APPLICATION_ID:
