@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from monitor.config.schema import WebSettings
 from monitor.errors import ConfigError, MonitorError
-from monitor.web.accounts import hash_password
+from monitor.web.accounts import MAX_FAILED_LOGINS, Accounts, TooManyLogins, hash_password
 from monitor.web.login import own_path
 from monitor.web.serving import listening_socket, require_access_rules
 from web.conftest import open_page
@@ -160,3 +161,17 @@ def test_the_form_of_an_alert_shows_no_secret_address_and_saving_keeps_it(
         assert "0THERSECRET" in saved
         assert "file:" in saved
         assert "new@example.org" in saved
+
+
+def test_failed_logins_at_the_same_time_count_as_those_one_after_another() -> None:
+    accounts = Accounts()
+
+    def attempt(_: int) -> str:
+        try:
+            return str(accounts.verify("ines", None, "wrong", "192.0.2.1"))
+        except TooManyLogins:
+            return "must wait"
+
+    with ThreadPoolExecutor(max_workers=20) as threads:
+        results = list(threads.map(attempt, range(20)))
+    assert results.count("False") <= MAX_FAILED_LOGINS + 1  # two are verified at a time
