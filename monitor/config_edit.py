@@ -35,14 +35,21 @@ def text_with_alert(text: str, name: str | None, values: Json) -> str:
     return _text_with_entry(text, ("alerts",), name, values, "alert")
 
 
+def targets_of_alert(text: str, name: str) -> list[str | Json]:
+    """Returns the targets of an alert as the file spells them, references to secrets as mappings; none if unknown."""
+    entries = yaml_spans.list_at(yaml_spans.compose(text), ("alerts",))
+    entry = next((each for each in entries if yaml_spans.text_at(each, "name").casefold() == name.casefold()), None)
+    return yaml_spans.items_at(entry, "to") if entry is not None else []
+
+
 def text_with_user(text: str, name: str | None, values: Json) -> str:
     """Returns the file's text with an entry of ``web.users`` changed, or added if ``name`` is None."""
     return _text_with_entry(text, ("web", "users"), name, values, "user")
 
 
 def changed_lines(old: str, new: str) -> list[str]:
-    """Returns the lines of a unified diff of two texts, without its header."""
-    return [line.rstrip("\n") for line in unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)][2:]
+    """Returns the lines of a unified diff of two texts, without header and lines around, which may be secret."""
+    return [line.rstrip("\n") for line in unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)][2:]
 
 
 def write_config(path: Path, text: str, *, environ: Mapping[str, str], expected_digest: str | None = None) -> Config:

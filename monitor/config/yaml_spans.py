@@ -47,6 +47,21 @@ def text_at(node: Any, key: str) -> str:
     return value.value if value is not None and isinstance(value.value, str) else ""
 
 
+def items_at(node: Any, key: str) -> list[str | Json]:
+    """Returns the items of a list of texts and flat mappings, or the one item that stands in place of the list."""
+    value = _pair(node, key)[1]
+    if value is None:
+        return []
+    is_list = isinstance(value.value, list) and not any(isinstance(each, tuple) for each in value.value)
+    return [_item(each) for each in (value.value if is_list else [value])]
+
+
+def _item(node: Any) -> str | Json:
+    if isinstance(node.value, list):
+        return {key.value: value.value for key, value in node.value}
+    return str(node.value)
+
+
 def text_with_values(text: str, mapping: Any, values: Json) -> str:
     """Returns the text with keys of a mapping set; a key with None is removed."""
     replacements = []
@@ -226,6 +241,8 @@ def _quoted(text: str) -> str:
 def _is_same(node: Any, value: Any) -> bool:
     """Returns True if a node has this value already, however it is written."""
     if isinstance(value, list | tuple):
-        nodes = node.value if isinstance(node.value, list) else [node]
-        return [getattr(each, "value", None) for each in nodes] == [str(each) for each in value]
+        is_list = isinstance(node.value, list) and not any(isinstance(each, tuple) for each in node.value)
+        return [_item(each) for each in (node.value if is_list else [node])] == [
+            each if isinstance(each, dict) else str(each) for each in value
+        ]
     return isinstance(node.value, str) and node.value == (_flow(value) if not isinstance(value, str) else value)

@@ -159,26 +159,27 @@ class Accounts:
         if self._verified.get(secret, _NEVER) > now():
             return True
         keys = f"name {name.casefold()}", f"address {address}"
-        if wait := self._limit.wait(*keys):
-            raise TooManyLogins(wait)
-        if not self._is_password(stored, password) or user is None or user.password is None:
-            self._limit.count_failure(*keys)
-            return False
+        with self._slots:  # attempts that waited here see the failures of those before
+            if wait := self._limit.wait(*keys):
+                raise TooManyLogins(wait)
+            if not self._is_password(stored, password) or user is None or user.password is None:
+                self._limit.count_failure(*keys)
+                return False
         self._limit.forget(*keys)
         if len(self._verified) > MAX_SESSIONS:
             self._verified.clear()
         self._verified[secret] = now() + VERIFIED_FOR
         return True
 
-    def _is_password(self, stored: str, password: str) -> bool:
+    @staticmethod
+    def _is_password(stored: str, password: str) -> bool:
         from argon2 import PasswordHasher
         from argon2.exceptions import InvalidHashError, VerificationError
 
-        with self._slots:
-            try:
-                return PasswordHasher().verify(stored, password[:MAX_PASSWORD_CHARACTERS])
-            except (VerificationError, InvalidHashError):
-                return False
+        try:
+            return PasswordHasher().verify(stored, password[:MAX_PASSWORD_CHARACTERS])
+        except (VerificationError, InvalidHashError):
+            return False
 
 
 def find_user(settings: WebSettings, name: str) -> WebUser | None:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse
 from monitor import config_edit
 from monitor.alert_preview import AlertPreview, preview_alert
 from monitor.config.load import load_bytes
+from monitor.config.targets import target_name
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.models import now
 from monitor.query import parse
@@ -75,7 +76,8 @@ def edit_page(request: Request) -> Response:
     name = request.query_params.get("name", "")
     if name:
         alert = find_alert(services, name)
-        fields = shown_values(alert.model_dump(mode="json", include=set(EDITED_KEYS)))
+        shown = alert.model_dump(mode="json", include=set(EDITED_KEYS))
+        fields = shown_values({**shown, "to": [target_name(address) for address in alert.to]})
     else:
         fields = {**dict.fromkeys(EDITED_KEYS, ""), **DEFAULT_VALUES, "query": request.query_params.get("q", "")}
     return _form_page(request, name, fields, digest=config_edit.digest_of(_file_text(services)))
@@ -96,12 +98,16 @@ def _save(request: Request, original: str, fields: dict[str, str], *, digest: st
     path, environ = services.config_file.path, services.config_file.environ
     try:
         text = _file_text(services)
-        changed = config_edit.text_with_alert(text, original or None, _file_values(fields))
+        values = _file_values(fields)
+        if original and "to" in values:
+            values["to"] = _targets_of_file(services, text, original, values["to"])
+        changed = config_edit.text_with_alert(text, original or None, values)
         load_bytes(changed.encode(), path, environ)
         if is_saved:
             config_edit.write_config(path, changed, environ=environ, expected_digest=digest)
             return RedirectResponse(alert_url(fields["name"]), 303)
-        preview = _preview(services, original, fields["query"], changed_lines=config_edit.changed_lines(text, changed))
+        lines = [_without_addresses(services, line) for line in config_edit.changed_lines(text, changed)]
+        preview = _preview(services, original, fields["query"], changed_lines=lines)
     except ConfigError as error:
         return _form_page(request, original, fields, digest=digest, faults=_faults_of_alert(error), status=400)
     except MonitorError as error:
@@ -181,6 +187,24 @@ def _file_values(fields: dict[str, str]) -> Json:
         else:
             values[key] = int(text) if key == "max_per_hour" and text.isdecimal() else text
     return {key: value for key, value in values.items() if value is not None or key not in {"name", "query", "to"}}
+
+
+def _targets_of_file(services: Services, text: str, name: str, shown: list[str]) -> list[str | Json]:
+    """Returns targets as the file spells them: the form shows names in place of addresses, which may be secret."""
+    written = config_edit.targets_of_alert(text, name)
+    config = load_bytes(text.encode(), services.config_file.path, services.config_file.environ)
+    alert = next((each for each in config.alerts if each.name.casefold() == name.casefold()), None)
+    if alert is None or len(alert.to) != len(written):
+        return list(shown)
+    by_name = dict(zip(map(target_name, alert.to), written, strict=True))
+    return [by_name.get(each, each) for each in shown]
+
+
+def _without_addresses(services: Services, line: str) -> str:
+    """Returns a line of the file with the names of configured addresses in their place."""
+    for address in sorted({each for alert in services.config.alerts for each in alert.to}, key=len, reverse=True):
+        line = line.replace(address, target_name(address))
+    return line
 
 
 def _faults_of_alert(error: ConfigError) -> list[str]:

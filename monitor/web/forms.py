@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_FORM_FIELDS = 50
 MAX_FIELD_BYTES = 100_000
+MAX_FORM_BYTES = 500_000
 TOKEN_FIELD = "form_token"  # noqa: S105  the name of a field
 
 
@@ -25,6 +26,7 @@ def form_token(request: Request) -> str:
 
 async def read_form(request: Request, *, needs_editor: bool = True) -> FormData:
     """Returns the fields of a form.  Raises HTTPException 403 without the page's token or for a reader's change."""
+    await _read_body(request)
     form = await request.form(max_fields=MAX_FORM_FIELDS, max_files=0, max_part_size=MAX_FIELD_BYTES)
     sessions = services_of(request).accounts.sessions
     if not sessions.is_form_token(text_field(form, TOKEN_FIELD), request.state.form_cookie):
@@ -32,6 +34,16 @@ async def read_form(request: Request, *, needs_editor: bool = True) -> FormData:
     if needs_editor and not user_of(request).is_editor:
         raise HTTPException(403, "You may read here, but not change anything: your role is reader.")
     return form
+
+
+async def _read_body(request: Request) -> None:
+    """Reads the body, which `Request.form` then parses.  Raises HTTPException 413 if it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise HTTPException(413, f"The form is larger than {MAX_FORM_BYTES:,} bytes.", {"Connection": "close"})
+    request._body = bytes(body)  # noqa: SLF001  as Request.body keeps it; the public method has no limit
 
 
 def text_field(form: FormData, name: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from monitor.config.schema import WebSettings
 from monitor.errors import ConfigError, MonitorError
-from monitor.web.accounts import hash_password
+from monitor.web.accounts import MAX_FAILED_LOGINS, Accounts, TooManyLogins, hash_password
 from monitor.web.login import own_path
 from monitor.web.serving import listening_socket, require_access_rules
 from web.conftest import open_page
@@ -130,3 +132,46 @@ def test_a_taken_port_is_named_with_the_next_step() -> None:
 @pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:1", ""])
 def test_a_login_leads_to_no_other_site(target: str) -> None:
     assert own_path(target) == "/"
+
+
+def test_a_form_that_is_too_large_is_refused_before_the_login(users_page: Page) -> None:
+    users_page.get("/login")
+    assert users_page.submit("/login", {"name": "ines", "password": "x" * 600_000})[0] == 413
+
+
+def test_the_form_of_an_alert_shows_no_secret_address_and_saving_keeps_it(
+    tmp_path: Path, filled_store: Store, password_hash: str
+) -> None:
+    users = f"web: {{users: [{{name: ines, password: '{password_hash}', role: editor}}]}}\n"
+    address = tmp_path / "address"
+    address.write_text("https://hooks.example/services/T0PSECRET", encoding="utf-8")
+    targets = f"[desk@example.org, 'https://in.example/0THERSECRET', {{file: '{address}'}}]"
+    for page in open_page(tmp_path, filled_store, CONFIG.replace("[desk@example.org]", targets) + users):
+        log_in(page, "ines")
+        _, text, _ = page.get("/alert/edit?name=banks")
+        assert "SECRET" not in text
+        fields = dict(re.findall(r'name="(to|original|digest)" value="([^"]*)"', text))
+        fields |= {"name": "banks", "query": "Sberbank", "to": f"{fields['to']}, new@example.org"}
+        _, text, _ = page.submit("/alert/edit", {**fields, "action": "preview"})
+        assert "+    to: [" in text
+        assert "SECRET" not in text
+        assert page.submit("/alert/edit", {**fields, "action": "save"})[0] == 303
+        saved = page.config_path.read_text(encoding="utf-8")
+        assert "T0PSECRET" not in saved
+        assert "0THERSECRET" in saved
+        assert "file:" in saved
+        assert "new@example.org" in saved
+
+
+def test_failed_logins_at_the_same_time_count_as_those_one_after_another() -> None:
+    accounts = Accounts()
+
+    def attempt(_: int) -> str:
+        try:
+            return str(accounts.verify("ines", None, "wrong", "192.0.2.1"))
+        except TooManyLogins:
+            return "must wait"
+
+    with ThreadPoolExecutor(max_workers=20) as threads:
+        results = list(threads.map(attempt, range(20)))
+    assert results.count("False") <= MAX_FAILED_LOGINS + 1  # two are verified at a time
