@@ -99,8 +99,10 @@ def _save(request: Request, original: str, fields: dict[str, str], *, digest: st
     try:
         text = _file_text(services)
         values = _file_values(fields)
-        if original and "to" in values:
-            values["to"] = _targets_of_file(services, text, original, values["to"])
+        if "to" in values:
+            written = _targets_of_file(services, text, original, values["to"])
+            _refuse_new_addresses(typed=values["to"], written=written)
+            values["to"] = written
         changed = config_edit.text_with_alert(text, original or None, values)
         load_bytes(changed.encode(), path, environ)
         if is_saved:
@@ -198,6 +200,15 @@ def _targets_of_file(services: Services, text: str, name: str, shown: list[str])
         return list(shown)
     by_name = dict(zip(map(target_name, alert.to), written, strict=True))
     return [by_name.get(each, each) for each in shown]
+
+
+def _refuse_new_addresses(*, typed: list[str], written: list[str | Json]) -> None:
+    """Raises MonitorError for a web address that was typed: an editor of the page must not make it contact a host."""
+    for text, target in zip(typed, written, strict=True):
+        if text == target and "://" in text:
+            raise MonitorError(
+                f"to: {text[:60]}: webhooks and chat services are added in monitor.yaml, not on the page"
+            )
 
 
 def _without_addresses(services: Services, line: str) -> str:

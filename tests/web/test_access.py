@@ -163,6 +163,22 @@ def test_the_form_of_an_alert_shows_no_secret_address_and_saving_keeps_it(
         assert "new@example.org" in saved
 
 
+@pytest.mark.parametrize("target", ["http://169.254.169.254/latest", "slack://a/b/c", "HTTPS://hooks.example/x"])
+@pytest.mark.parametrize("original", ["banks", ""])
+def test_an_editor_cannot_make_the_page_contact_a_host(
+    tmp_path: Path, filled_store: Store, target: str, original: str
+) -> None:
+    for page in open_page(tmp_path, filled_store, CONFIG):
+        _, text, _ = page.get(f"/alert/edit?name={original}")
+        fields = dict(re.findall(r'name="(original|digest)" value="([^"]*)"', text))
+        fields |= {"name": "banks" if original else "fresh", "query": "Sberbank", "to": f"desk@example.org, {target}"}
+        before = page.config_path.read_bytes()
+        status, text, _ = page.submit("/alert/edit", {**fields, "action": "save"})
+        assert status == 400
+        assert "webhooks and chat services are added in monitor.yaml, not on the page" in text
+        assert page.config_path.read_bytes() == before
+
+
 def test_failed_logins_at_the_same_time_count_as_those_one_after_another() -> None:
     accounts = Accounts()
 
