@@ -6,7 +6,7 @@ A rule is a compiled topic or alert; `monitor.query.rule_index` finds the rules 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.models import now as current_time
@@ -36,10 +36,7 @@ class RuleMatches:
 
 
 class RuleSet:
-    """The compiled topics and alerts of a configuration.  Never changes, so any thread may use it; can be pickled.
-
-    ``reads_addresses``: True if a rule compares the URLs of stories.
-    """
+    """The compiled topics and alerts of a configuration.  Never changes, so any thread may use it; can be pickled."""
 
     def __init__(
         self,
@@ -56,12 +53,6 @@ class RuleSet:
         with the same tree (object), are not indexed again.
         """
         self._topics, self._alerts, self._filter_nodes = dict(topics), dict(alerts), dict(filters or {})
-        self.reads_addresses = any(
-            getattr(part, "field", "") == "url"
-            for nodes in (self._topics, self._alerts, self._filter_nodes)
-            for node in nodes.values()
-            for part in walk(node)
-        )
         self._min_strengths = dict(min_strengths or {})
         self._filters = {name: story_predicate(node) for name, node in (filters or {}).items()}
         self.topic_index: RuleIndex = previous.topic_index.changed(topics) if previous else index_rules(topics)
@@ -80,6 +71,16 @@ class RuleSet:
             min_strengths=self._min_strengths,
         )
         return create, ()
+
+    @cached_property
+    def reads_addresses(self) -> bool:
+        """True if a rule compares the URLs of stories."""
+        return any(
+            getattr(part, "field", "") == "url"
+            for nodes in (self._topics, self._alerts, self._filter_nodes)
+            for node in nodes.values()
+            for part in walk(node)
+        )
 
     @classmethod
     def of(cls, config: Config) -> RuleSet:

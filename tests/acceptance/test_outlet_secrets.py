@@ -78,7 +78,7 @@ class Subscription:
             check=False,
         )
         log = (completed.stdout + completed.stderr).decode()
-        assert "downloader/request_count" in log
+        assert "monitor/polls" in log
         self.output += log
 
     def leaks(self) -> list[tuple[str, str]]:

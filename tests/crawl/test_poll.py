@@ -328,7 +328,7 @@ def test_a_stop_during_a_lease_call_releases_its_leases_concurrently(engine: Eng
         return asyncio.Event()
 
     stop = engine.run(new_event())
-    store_lease, store_release = service.store.lease, service.store.release
+    store_lease, store_release = service.store.lease_due, service.store.release
 
     def lease(*args: Any, **kwargs: Any) -> Any:
         states = store_lease(*args, **kwargs)
@@ -340,7 +340,7 @@ def test_a_stop_during_a_lease_call_releases_its_leases_concurrently(engine: Eng
         both_released.wait(10)
         store_release(state)
 
-    service.store.lease, service.store.release = lease, release
+    service.store.lease_due, service.store.release = lease, release
     report = engine.crawl(service, continuous=True, stop=stop)
     assert (report.poll_count, report.errors) == (0, [])
     assert {name: state.holder for name, state in service.store.state.outlets.items()} == {"x": None, "y": None}

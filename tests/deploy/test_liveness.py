@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
     if manifest["kind"] == "Deployment"
 ]
 (CRAWLER,) = DEPLOYMENT["spec"]["template"]["spec"]["containers"]
+HEARTBEAT = CRAWLER["args"][2]  # the file after `run --heartbeat`
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
 
 def probe(command: list[str], beat: Path) -> int:
     """Runs a probe of the manifest with this heartbeat file and returns its exit status."""
-    words = [str(beat) if word == CRAWLER["args"][-1] else word for word in command[1:]]
+    words = [str(beat) if word == HEARTBEAT else word for word in command[1:]]
     return subprocess.run([sys.executable, "-m", "monitor", *words], check=False, env=_environment()).returncode
 
 
@@ -64,7 +65,7 @@ def started(folder: Path, store_url: str) -> subprocess.Popen[bytes]:
         "outlets": [{"name": "A", "url": "http://127.0.0.1:1/"}],
     }
     (folder / "monitor.yaml").write_text(yaml.safe_dump(config))
-    words = [*CRAWLER["args"][:-1], str(folder / "beat")]
+    words = [str(folder / "beat") if word == HEARTBEAT else word for word in CRAWLER["args"][:3]]
     return subprocess.Popen([sys.executable, "-m", "monitor", *words], cwd=folder, env=_environment())
 
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 def config(**queries: str) -> Config:
     """A configuration of alerts, given by name."""
-    alerts = [SimpleNamespace(name=name, query=query, filter_query="") for name, query in queries.items()]
+    alerts = [
+        SimpleNamespace(name=name, query=query, filter_query="", min_strength=0.0) for name, query in queries.items()
+    ]
     return cast("Config", SimpleNamespace(topics={"any chip": "chip"}, alerts=alerts, fragments=PACKS_ONLY))
 
 
