@@ -64,15 +64,14 @@ def import_opml(context: CommandContext, path: Path) -> int:
     return 1 if unreadable else 0
 
 
-def print_opml(config: Config, names: Sequence[str]) -> None:
-    """Prints the configured feeds of these outlets as OPML; an outlet without feeds by its address."""
-    outlets = [outlet for outlet in config.outlets if outlet.name in set(names)]
-    feeds = [
-        ListedFeed(feed=feed, title=outlet.name, site=outlet.url)
-        for outlet in outlets
-        for feed in outlet.feeds or (outlet.url,)
-    ]
+def print_opml(context: CommandContext, names: Sequence[str]) -> None:
+    """Prints the configured feeds of these outlets as OPML, and a note about outlets without any."""
+    outlets = [outlet for outlet in context.config.outlets if outlet.name in set(names)]
+    feeds = [ListedFeed(feed=feed, title=outlet.name, site=outlet.url) for outlet in outlets for feed in outlet.feeds]
     click.echo(write_opml(feeds, title="Outlets of media-monitor").decode(), nl=False)
+    if left_out := [outlet.name for outlet in outlets if not outlet.feeds]:
+        number = plural(len(left_out), "outlet without feeds is", "outlets without feeds are")
+        context.err.print(f"{number} left out: {', '.join(left_out[:5])}", markup=False)
 
 
 def _config(context: CommandContext) -> Config:

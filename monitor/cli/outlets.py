@@ -110,7 +110,7 @@ def _exchange_opml(context: CommandContext, names: Sequence[str], *, export: boo
 
     if not export:
         return import_opml(context, Path(names[1]))
-    print_opml(context.config, _requested_names(names, [outlet.name for outlet in context.config.outlets]))
+    print_opml(context, _requested_names(names, [outlet.name for outlet in context.config.outlets]))
     return 0
 
 

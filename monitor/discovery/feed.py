@@ -13,7 +13,7 @@ from monitor.discovery.feed_dates import first_time
 from monitor.discovery.hubs import topic_url
 from monitor.discovery.json_feed import is_json, parse_json_feed
 from monitor.discovery.links import resolve_url
-from monitor.discovery.parsed_source import ParsedSource, newest_candidates
+from monitor.discovery.parsed_source import ParsedSource, newest_candidates, no_address_message
 from monitor.discovery.plain_text import plain_summary, plain_title
 from monitor.discovery.skip_reasons import SkipReason
 from monitor.discovery.source_xml import parse_xml
@@ -97,7 +97,7 @@ def parse_feed(
             )
         )
     if offered and not candidates:  # an unknown format, which must not look like a feed without news
-        raise FetchError(f"none of its {offered} entries has an address", kind=FailureKind.MALFORMED)
+        raise FetchError(no_address_message(offered), kind=FailureKind.MALFORMED)
     return ParsedSource(
         candidates=newest_candidates(candidates, skipped),
         offered=offered,

@@ -13,7 +13,7 @@ from monitor.discovery import markup
 from monitor.discovery.feed_dates import first_time
 from monitor.discovery.hubs import topic_url
 from monitor.discovery.links import resolve_url
-from monitor.discovery.parsed_source import ParsedSource, newest_candidates
+from monitor.discovery.parsed_source import ParsedSource, newest_candidates, no_address_message
 from monitor.discovery.plain_text import plain_summary, plain_title
 from monitor.discovery.skip_reasons import SkipReason
 from monitor.errors import FetchError
@@ -75,7 +75,7 @@ def parse_json_feed(body: bytes, *, url: str, outlet: str, country: str | None =
             )
         )
     if items and not candidates:
-        raise FetchError(f"none of its {len(items)} entries has an address", kind=FailureKind.MALFORMED)
+        raise FetchError(no_address_message(len(items)), kind=FailureKind.MALFORMED)
     return ParsedSource(
         candidates=newest_candidates(candidates, skipped),
         offered=len(items),

@@ -74,3 +74,8 @@ def newest_candidates(candidates: Sequence[Candidate], skipped: Counter[SkipReas
     skipped[SkipReason.TOO_MANY] += len(candidates) - MAX_CANDIDATES_PER_SOURCE
     newest_first = sorted(candidates, key=lambda candidate: candidate.published_at or _LATEST_TIME, reverse=True)
     return tuple(newest_first[:MAX_CANDIDATES_PER_SOURCE])
+
+
+def no_address_message(entries: int) -> str:
+    """Returns the message for a feed whose entries cannot be fetched."""
+    return "its only entry has no address" if entries == 1 else f"none of its {entries} entries has an address"
