@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.models import from_rfc3339, now, rfc3339
 from monitor.plural import plural
+from monitor.stop_event import wait_for_stop
 from monitor.store.protocol import StoryExpiry
 
 if TYPE_CHECKING:
@@ -93,12 +93,7 @@ async def delete_until_stopped(service: Service, stop: asyncio.Event) -> None:
             deleted, batches = Deleted(), delete_expired(service.store, service.config)
             while not stop.is_set() and (batch := await service.call(next, batches, None)) is not None:
                 deleted = batch
-                await _wait(stop, PAUSE_SECONDS)
+                await wait_for_stop(stop, PAUSE_SECONDS)
             if deleted.stories or deleted.urls:
                 log.info("deleted %s that keep_for no longer keeps", deleted)
-        await _wait(stop, INTERVAL.total_seconds() / 10)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        await wait_for_stop(stop, INTERVAL.total_seconds() / 10)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from monitor.delivery_text import channel_label, sent_text
 from monitor.errors import StoreError
 from monitor.notify.report import DeliveryReport
 from monitor.plural import plural
+from monitor.stop_event import wait_for_stop
 
 if TYPE_CHECKING:
     from monitor.crawl.observer import CrawlObserver
@@ -42,7 +42,7 @@ async def deliver_until_stopped(service: Service, stop: asyncio.Event, *, observ
             waiting = plural(report.queued[channel], "notification waits", "notifications wait")
             log.warning("%s in the outbox: the channel %s is not configured", waiting, channel)
             logged.add(channel)
-        await _wait(stop, RUN_DELIVERY_INTERVAL_SECONDS)
+        await wait_for_stop(stop, RUN_DELIVERY_INTERVAL_SECONDS)
 
 
 async def deliver_during_pass(service: Service, stop: asyncio.Event, total: DeliveryReport) -> None:
@@ -50,10 +50,10 @@ async def deliver_during_pass(service: Service, stop: asyncio.Event, total: Deli
     from monitor.delivery import configured_dispatcher
 
     dispatcher = configured_dispatcher(service.store, service.config)
-    await _wait(stop, CRAWL_DELIVERY_INTERVAL_SECONDS)
+    await wait_for_stop(stop, CRAWL_DELIVERY_INTERVAL_SECONDS)
     while not stop.is_set():
         total.add(await _deliver_once(dispatcher, stop))
-        await _wait(stop, CRAWL_DELIVERY_INTERVAL_SECONDS)
+        await wait_for_stop(stop, CRAWL_DELIVERY_INTERVAL_SECONDS)
 
 
 def log_report(report: DeliveryReport) -> None:
@@ -74,8 +74,3 @@ async def _deliver_once(dispatcher: Dispatcher, stop: asyncio.Event) -> Delivery
     except Exception:  # after a failed delivery, the process must still try later ones
         log.exception("a delivery failed")
     return DeliveryReport()
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

@@ -17,6 +17,7 @@ from monitor.crawl.observer import CrawlObserver
 from monitor.errors import StoreError
 from monitor.metrics.process_tree import tree_memory_bytes
 from monitor.models import now
+from monitor.stop_event import wait_for_stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,8 +126,7 @@ class CrawlMetrics(CrawlObserver):
             with suppress(StoreError):  # `store_up` shows it, and the crawl logs it
                 waiting = await asyncio.to_thread(service.store.outbox, limit=MAX_COUNTED_NOTIFICATIONS)
                 self._show_outbox(waiting)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), OUTBOX_INTERVAL_SECONDS)
+            await wait_for_stop(stop, OUTBOX_INTERVAL_SECONDS)
 
     def _show_outbox(self, waiting: Sequence[Notification]) -> None:
         time = now()

@@ -28,6 +28,7 @@ from monitor.crawl.websub.state import (
 )
 from monitor.errors import StoreError
 from monitor.models import now
+from monitor.stop_event import wait_for_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,8 +110,7 @@ class CallbackServer:
                 if problem != str(error):
                     problem = str(error)
                     log.warning("callbacks of hubs: %s", problem)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), RETRY_LISTEN_SECONDS)
+            await wait_for_stop(stop, RETRY_LISTEN_SECONDS)
         return None
 
     async def listen(self) -> asyncio.Server:
