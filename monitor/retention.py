@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +13,7 @@ from monitor.stop_event import wait_for_stop
 from monitor.store.protocol import StoryExpiry
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterator
     from datetime import datetime
 

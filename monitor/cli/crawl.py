@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -245,15 +244,12 @@ def _log_poll(poll: PollReport) -> None:
 
 def _poll_fields(poll: PollReport) -> dict[str, object]:
     """Returns the values that a poll's line has as JSON, besides its text."""
-    counts: Counter[str] = Counter()
-    for (disposition, _), number in poll.outcomes.items():
-        counts[disposition.value] += number
     return {
         "outlet": poll.outlet,
         "failed": poll.has_failed,
         "listed": poll.listed_entry_count,
         "new": poll.new_candidate_count,
-        "pages": dict(counts),
+        "pages": {each.value: number for each, number in poll.counts_by_disposition.items()},
         "seconds": round(poll.seconds, 1),
         "next_poll_at": poll.next_poll_at and rfc3339(poll.next_poll_at),
     }
@@ -334,9 +330,7 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
                 plain_line(", ".join(_other_counts(poll))),
             )
         context.print_table(table)
-    totals: Counter[Disposition] = Counter()
-    for (disposition, _), number in report.outcomes.items():
-        totals[disposition] += number
+    totals = report.counts_by_disposition
     disposition_counts = ", ".join(f"{totals[each]:,} {each.value}" for each in Disposition if totals[each])
     polled, pages = plural(len(report.polls), "outlet"), plural(sum(totals.values()), "page")
     out.print(
@@ -393,10 +387,7 @@ def _problem_lines(poll: PollReport) -> Iterator[str]:
 
 def _page_counts(poll: PollReport) -> str:
     """Formats a poll's numbers of new and listed URLs, pages by disposition, and seconds on one line."""
-    counts: Counter[str] = Counter()
-    for (disposition, _), number in poll.outcomes.items():
-        counts[disposition.value] += number
-    text = ", ".join(f"{number} {name}" for name, number in counts.most_common())
+    text = ", ".join(f"{number} {each.value}" for each, number in poll.counts_by_disposition.most_common())
     pushed = ", after a push" * poll.is_pushed
     new, listed = poll.new_candidate_count, poll.listed_entry_count
     return f"{new} new of {listed} listed{': ' * bool(text)}{text}, {poll.seconds:.1f} s{pushed}"

@@ -11,6 +11,7 @@ from monitor.ingest.identity import HEADLINE_FLAG
 from monitor.models import Disposition, now
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from monitor.models import Outcome
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 #: Dispositions of pages with an article that were fetched for the first time.
 FIRST_FETCH_DISPOSITIONS = (Disposition.STORED, Disposition.OFF_TOPIC, Disposition.DUPLICATE)
+
+
+def _counts_by_disposition(outcomes: Mapping[tuple[Disposition, str], int]) -> Counter[Disposition]:
+    """Adds up the numbers of pages with one disposition, whatever their kind."""
+    counts: Counter[Disposition] = Counter()
+    for (disposition, _), number in outcomes.items():
+        counts[disposition] += number
+    return counts
 
 
 @dataclass(kw_only=True, slots=True)
@@ -73,9 +82,14 @@ class PollReport:
             return "waits"
         return "no network?" if self.own_outage else "failed"
 
+    @property
+    def counts_by_disposition(self) -> Counter[Disposition]:
+        """The number of pages of each disposition, of any kind."""
+        return _counts_by_disposition(self.outcomes)
+
     def count_pages(self, disposition: Disposition) -> int:
         """Returns the number of pages with this disposition, of any kind."""
-        return sum(number for (counted, _), number in self.outcomes.items() if counted == disposition)
+        return self.counts_by_disposition[disposition]
 
     def add_page(self, url: str, outcome: Outcome, *, is_first: bool) -> None:
         """Counts the page at ``url`` by its outcome, adds its item, and adds a line to ``failures`` if it failed.
@@ -109,6 +123,11 @@ class CrawlReport:
     stop_signal: int = 0  # number of the signal that stopped the crawl; 0 without one
     errors: list[str] = field(default_factory=list)  # messages of the exceptions that stopped the crawl
     seconds: float = 0.0
+
+    @property
+    def counts_by_disposition(self) -> Counter[Disposition]:
+        """The number of pages of each disposition in all polls, of any kind."""
+        return _counts_by_disposition(self.outcomes)
 
     def add_poll(self, poll: PollReport) -> None:
         """Adds the report of one poll to the totals; it replaces an earlier report of the outlet."""
