@@ -29,7 +29,7 @@ MODULE_AND_HELP_BY_COMMAND = {
     "check": ("check", "Validate the file, its queries, the store and the mail server."),
     "discover": ("discover", "Find the feeds, sitemaps and sections of a site."),
     "crawl": ("crawl", "Make one pass over the outlets that are due, then deliver."),
-    "run": ("crawl", "Crawl and deliver continuously, each outlet at its own pace."),
+    "run": ("run", "Crawl and deliver continuously, each outlet at its own pace."),
     "serve": ("serve", "Show the page: search, alerts, outlets, trends."),
     "user": ("user", "Add users of the page."),
     "alive": ("alive", "Tell whether a `run` process works, for liveness probes."),
