@@ -472,6 +472,10 @@ class OutletState:
     dispositions: dict[str, int] = field(default_factory=dict)  # number of pages by disposition, since the first poll
     memory: OutletMemory = field(default_factory=OutletMemory)
 
+    def holder_at(self, time: datetime) -> str | None:
+        """Returns the process that holds the outlet's lease at a time; None if it is free."""
+        return self.holder if self.lease_until is not None and self.lease_until > time else None
+
 
 #: Table for `str.translate` that deletes the invisible marks of writing direction; in a text they would break words.
 DIRECTION_MARK_DELETIONS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))

@@ -98,7 +98,7 @@ class OutletStatus:
     def holder(self) -> str | None:
         """The process that polls the outlet now."""
         state = self.state
-        return state.holder if state and state.lease_until and state.lease_until > self.at else None
+        return state.holder_at(self.at) if state else None
 
     @property
     def delays(self) -> Delays:

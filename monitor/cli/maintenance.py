@@ -60,10 +60,11 @@ def restore_command(context: CommandContext, *, source: Path, replace: bool) -> 
     store = open_store(context.config.store, context.config_directory)
     try:
         backups = _backups(store)
-        if not replace and _has_stories(store):
-            raise MonitorError("the store has stories, which would be lost", hint="add --replace, after a `backup`")
-        if holders := _holders(store):
-            raise MonitorError(f"processes use the store: {', '.join(holders)}", hint="stop them first")
+        if _can_be_read(store):
+            if not replace and store.search(None, now=now(), limit=1).stories:
+                raise MonitorError("the store has stories, which would be lost", hint="add --replace, after a `backup`")
+            if holders := _holders(store):
+                raise MonitorError(f"processes use the store: {', '.join(holders)}", hint="stop them first")
         with context.spinner("Restoring"):
             backups.restore(source)
         store.setup()
@@ -108,14 +109,13 @@ def _findings(store: Store, *, repair: bool) -> Iterator[Finding]:
 
 
 def _dead_leases(store: Store, *, repair: bool) -> Finding:
-    from monitor.crawl.lease import release_dead_leases
+    from monitor.crawl.lease import dead_leases, release_dead_leases
     from monitor.store.protocol import Finding
 
-    dead = sorted({state.name for state in store.outlets() if state.holder and is_dead_process(state.holder)})
+    time = now()
+    dead = release_dead_leases(store, now=time) if repair else [state.name for state in dead_leases(store, now=time)]
     if not dead:
         return Finding(text="no outlet is leased by a process that died")
-    if repair:
-        release_dead_leases(store, now=now())
     names = ", ".join(dead[:3]) + ("" if len(dead) <= 3 else f" and {len(dead) - 3} more")
     return Finding(text=f"{plural(len(dead), 'outlet')} leased by a process that died: {names}", is_repairable=True)
 
@@ -152,30 +152,21 @@ def _backups(store: Store) -> BackUps:
     return store.capabilities.backups
 
 
-def _has_stories(store: Store) -> bool:
+def _can_be_read(store: Store) -> bool:
+    """Returns False if the store is missing, damaged or of another version: then it shows no story and no lease."""
     from monitor.errors import StoreRefused
 
     try:
         store.require_exists()
-        return bool(store.search(None, now=now(), limit=1).stories)
-    except StoreRefused:  # missing, damaged or of another version: nothing that a search could show
+        store.search(None, now=now(), limit=1)
+    except StoreRefused:
         return False
+    return True
 
 
 def _holders(store: Store) -> list[str]:
-    """Returns the live processes that hold a lease."""
-    from monitor.errors import StoreRefused
-
-    try:
-        store.require_exists()
-        states = store.outlets()
-    except StoreRefused:
-        return []
-    time = now()
-    return sorted(
-        {
-            ":".join(state.holder.split(":")[:2])
-            for state in states
-            if state.holder and state.lease_until and state.lease_until > time and not is_dead_process(state.holder)
-        }
-    )
+    """Returns the live processes that hold a lease, as host and PID."""
+    holders = {
+        holder for state in store.outlets() if (holder := state.holder_at(now())) and not is_dead_process(holder)
+    }
+    return sorted({":".join(holder.split(":")[:2]) for holder in holders})

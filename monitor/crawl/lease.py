@@ -72,9 +72,13 @@ class Lease:
 def release_dead_leases(store: Store, *, now: datetime) -> list[str]:
     """Releases the leases of dead processes on this machine, makes the outlets due now and returns their names."""
     released = []
-    for state in store.outlets():
-        if state.holder and state.lease_until and state.lease_until > now and is_dead_process(state.holder):
-            with suppress(LeaseLost):  # another process released it first
-                store.release(replace(state, next_poll_at=min(state.next_poll_at, now)))
-                released.append(state.name)
+    for state in dead_leases(store, now=now):
+        with suppress(LeaseLost):  # another process released it first
+            store.release(replace(state, next_poll_at=min(state.next_poll_at, now)))
+            released.append(state.name)
     return released
+
+
+def dead_leases(store: Store, *, now: datetime) -> list[OutletState]:
+    """Returns the outlets that a dead process on this machine has leased, in the order of their names."""
+    return [state for state in store.outlets() if (holder := state.holder_at(now)) and is_dead_process(holder)]

@@ -412,7 +412,7 @@ class OutletScheduler:
             return
         states = {state.name: state for state in await self.service.call(self.service.store.outlets)}
         time = now()
-        leased = {name for name in names if (s := states.get(name)) and s.lease_until and s.lease_until > time}
+        leased = {name for name in names if (s := states.get(name)) and s.holder_at(time)}
         self.report.outlets_leased_elsewhere = tuple(name for name in names if name in leased)
         self.report.outlets_not_due = tuple(name for name in names if name not in leased)
 

@@ -120,6 +120,13 @@ def test_doctor_finds_and_repairs_each_inconsistency(store: SqliteStore) -> None
     ]  # until the page is fetched
 
 
+def test_an_expired_lease_of_a_dead_process_is_no_fault(store: SqliteStore) -> None:
+    host, _, *rest = current_process_identity().split(":")
+    leased_at = now() - timedelta(minutes=10)
+    store.lease(["A"], holder=":".join([host, "999999999", *rest]), now=leased_at, term=timedelta(minutes=1), limit=1)
+    assert run("doctor").output.splitlines()[1:] == HEALTHY
+
+
 def test_doctor_names_overdue_notifications_with_their_error(store: SqliteStore) -> None:
     from dataclasses import replace
 
