@@ -45,11 +45,11 @@ class Deleted:
 def story_expiry(keep_for: KeepFor, time: datetime) -> StoryExpiry | None:
     """Returns which stories have expired at a time; None if all are kept for ever."""
     matched = keep_for.matched or keep_for.stories
-    if keep_for.stories is None and matched is None:
+    if matched is None:
         return None
     return StoryExpiry(
         unmatched_before=time - keep_for.stories if keep_for.stories else None,
-        matched_before=time - matched if matched else None,
+        matched_before=time - matched,
         topics_before={topic: time - period for topic, period in keep_for.topics.items()},
     )
 
@@ -78,7 +78,7 @@ def delete_expired(store: Store, config: Config, *, dry_run: bool = False) -> It
 
 def begin_cleanup(store: Store, config: Config) -> bool:
     """Returns True if expired data is to be deleted now, by this process: for the first caller in each INTERVAL."""
-    if config.keep_for.stories is None and config.keep_for.matched is None and config.keep_for.urls is None:
+    if config.keep_for.is_for_ever:
         return False
     last, time = store.setting(LAST_CLEANUP_KEY), now()
     if last is not None and time - INTERVAL < from_rfc3339(last["at"]) <= time:

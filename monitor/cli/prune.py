@@ -22,8 +22,7 @@ def prune_command(context: CommandContext, *, dry_run: bool, compact: bool) -> i
       media-monitor prune --dry-run
       media-monitor prune --compact
     """
-    keep_for = context.config.keep_for
-    if not (keep_for.stories or keep_for.matched or keep_for.urls):
+    if context.config.keep_for.is_for_ever:
         raise click.UsageError(f"{context.config_path} keeps everything for ever; write keep_for: {{stories: 365d}}")
     deleted = Deleted()
     with context.open_existing_store() as store:

@@ -254,6 +254,11 @@ class KeepFor(FrozenModel):
     topics: dict[NonEmptyName, RetentionPeriod] = Field(default_factory=dict)  # stories of a topic, at least
     urls: RetentionPeriod | None = None  # addresses without a stored story
 
+    @property
+    def is_for_ever(self) -> bool:
+        """True if nothing is ever deleted."""
+        return self.stories is None and self.matched is None and self.urls is None
+
 
 class WebUser(FrozenModel):
     name: NonEmptyName

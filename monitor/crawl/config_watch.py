@@ -43,13 +43,16 @@ class WatchedFiles:
         self._config_fingerprint = ""
         self._secret_files: list[Path] = []
 
-    def fingerprint(self) -> str:
-        """Returns a hash of all contents.  Parses the configuration, which may be large, only if it has changed."""
+    def fingerprints(self) -> tuple[str, ...]:
+        """Returns the hashes of the files, of the configuration first.
+
+        Parses the configuration, which may be large, only if it has changed.
+        """
         fingerprint = file_fingerprint(self.path)
         if fingerprint != self._config_fingerprint:
             self._secret_files = _secret_files(self.path)
             self._config_fingerprint = fingerprint
-        return "".join([fingerprint, *map(file_fingerprint, self._secret_files)])
+        return (fingerprint, *map(file_fingerprint, self._secret_files))
 
 
 def _secret_files(path: Path) -> list[Path]:
@@ -70,7 +73,7 @@ class ConfigWatch:
         self._config = config
         self._files = WatchedFiles(path)
         self._loaded_fingerprint = fingerprint
-        self._known = ""  # of the files in use, or of those that were refused last
+        self._known: tuple[str, ...] = ()  # of the files in use, or of those that were refused last
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
@@ -82,14 +85,14 @@ class ConfigWatch:
 
         A configuration with faults is refused: they are logged once, and the process goes on with the one it has.
         """
-        previous = await asyncio.to_thread(self._files.fingerprint)
-        if previous.startswith(self._loaded_fingerprint):
+        previous = await asyncio.to_thread(self._files.fingerprints)
+        if previous[0] == self._loaded_fingerprint:
             self._known = previous
         while not stop.is_set():
             asked = await self._wait(stop)
             if stop.is_set():
                 return
-            current = await asyncio.to_thread(self._files.fingerprint)
+            current = await asyncio.to_thread(self._files.fingerprints)
             has_changed = current != self._known and current == previous
             previous = current
             if not (asked or has_changed):

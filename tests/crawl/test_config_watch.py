@@ -30,14 +30,14 @@ def test_a_file_is_parsed_again_only_when_it_has_changed(path: Path, monkeypatch
     parsed: list[Path] = []
     monkeypatch.setattr(config_watch, "_secret_files", lambda file: parsed.append(file) or [path.with_name("key")])
     files = WatchedFiles(path)
-    first = files.fingerprint()
-    assert files.fingerprint() == first
+    first = files.fingerprints()
+    assert files.fingerprints() == first
     path.with_name("key").write_text("two")  # a secret that was renewed
-    second = files.fingerprint()
+    second = files.fingerprints()
     assert second != first
     assert parsed == [path]
     path.write_text(FILE + "keep: all\n")
-    assert files.fingerprint() not in {first, second}
+    assert files.fingerprints() not in {first, second}
     assert parsed == [path, path]
 
 
