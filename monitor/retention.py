@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import KeepFor
     from monitor.service import Service
     from monitor.store import Store
+    from monitor.store.protocol import ExpiryKey
 
 log = logging.getLogger(__name__)
 
@@ -54,26 +56,62 @@ def story_expiry(keep_for: KeepFor, time: datetime) -> StoryExpiry | None:
     )
 
 
-def delete_expired(store: Store, config: Config, *, dry_run: bool = False) -> Iterator[Deleted]:
-    """Deletes a batch of expired stories or URLs before each item; yields the totals so far.
+class Cleanup:
+    """Deletes what has expired when it begins, a batch with each call; ``deleted`` is the total so far.
 
-    With ``dry_run``, only counts them; URLs of stories that would be deleted are then not counted.
+    With ``dry_run``, only counts; URLs of stories that would be deleted are then not counted.
     """
-    time, deleted = now(), Deleted()
-    if expiry := story_expiry(config.keep_for, time):
-        after = None
-        while keys := store.expired_stories(expiry, after=after, limit=STORIES_PER_BATCH):
-            deleted.stories += len(keys) if dry_run else store.delete_stories([key.id for key in keys])
-            after = keys[-1]
-            yield deleted
-    if config.keep_for.urls:
-        last = ""
-        while ids := store.expired_urls(time - config.keep_for.urls, after=last, limit=URLS_PER_BATCH):
-            deleted.urls += len(ids) if dry_run else store.delete_urls(ids)
-            last = ids[-1]
-            yield deleted
-    while not dry_run and store.give_back_space():
-        yield deleted
+
+    def __init__(self, store: Store, config: Config, *, dry_run: bool = False) -> None:
+        self.deleted = Deleted()
+        self._store = store
+        self._dry_run = dry_run
+        time = now()
+        self._story_expiry = story_expiry(config.keep_for, time)
+        self._urls_before = time - config.keep_for.urls if config.keep_for.urls else None
+        self._last_story: ExpiryKey | None = None
+        self._last_url = ""
+        self._parts = deque([self._delete_stories, self._delete_urls, self._give_back_space])
+
+    def delete_batch(self) -> bool:
+        """Deletes a batch of stories or URLs, or gives back some space; returns False if nothing is left.
+
+        After a StoreError the same call repeats the batch.
+        """
+        while self._parts:
+            if self._parts[0]():
+                return True
+            self._parts.popleft()
+        return False
+
+    def _delete_stories(self) -> bool:
+        if self._story_expiry is None:
+            return False
+        keys = self._store.expired_stories(self._story_expiry, after=self._last_story, limit=STORIES_PER_BATCH)
+        if keys:
+            count = len(keys) if self._dry_run else self._store.delete_stories([key.id for key in keys])
+            self.deleted.stories += count
+            self._last_story = keys[-1]
+        return bool(keys)
+
+    def _delete_urls(self) -> bool:
+        if self._urls_before is None:
+            return False
+        ids = self._store.expired_urls(self._urls_before, after=self._last_url, limit=URLS_PER_BATCH)
+        if ids:
+            self.deleted.urls += len(ids) if self._dry_run else self._store.delete_urls(ids)
+            self._last_url = ids[-1]
+        return bool(ids)
+
+    def _give_back_space(self) -> bool:
+        return not self._dry_run and self._store.give_back_space()
+
+
+def delete_expired(store: Store, config: Config, *, dry_run: bool = False) -> Iterator[Deleted]:
+    """Does a whole `Cleanup`; yields the total after each batch."""
+    cleanup = Cleanup(store, config, dry_run=dry_run)
+    while cleanup.delete_batch():
+        yield cleanup.deleted
 
 
 def begin_cleanup(store: Store, config: Config) -> bool:
@@ -90,10 +128,9 @@ async def delete_until_stopped(service: Service, stop: asyncio.Event) -> None:
     """Deletes what has expired, in a cleanup every INTERVAL, until ``stop`` is set."""
     while not stop.is_set():
         if await service.call(begin_cleanup, service.store, service.config):
-            deleted, batches = Deleted(), delete_expired(service.store, service.config)
-            while not stop.is_set() and (batch := await service.call(next, batches, None)) is not None:
-                deleted = batch
+            cleanup = Cleanup(service.store, service.config)
+            while not stop.is_set() and await service.call(cleanup.delete_batch):
                 await wait_for_stop(stop, PAUSE_SECONDS)
-            if deleted.stories or deleted.urls:
-                log.info("deleted %s that keep_for no longer keeps", deleted)
+            if cleanup.deleted.stories or cleanup.deleted.urls:
+                log.info("deleted %s that keep_for no longer keeps", cleanup.deleted)
         await wait_for_stop(stop, INTERVAL.total_seconds() / 10)

@@ -13,6 +13,7 @@ from monitor import retention
 from monitor.cli.app import program
 from monitor.config import Config
 from monitor.config.schema import KeepFor
+from monitor.errors import StoreUnavailable
 from monitor.models import Disposition, Outcome, now
 from monitor.query import parse
 from monitor.retention import Deleted, begin_cleanup, delete_expired
@@ -63,6 +64,27 @@ def test_a_cleanup_deletes_stories_and_then_their_urls(monkeypatch: pytest.Monke
     ]
     assert [url.rpartition("/")[2] for url in urls(store)] == ["new", "topical"]
     assert [*delete_expired(store, settings)] == []
+
+
+def test_a_batch_is_repeated_after_the_store_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "STORIES_PER_BATCH", 2)
+    store = MemoryStore()
+    put_stories(store, *(f"old{number}" for number in range(5)), days=40)
+    cleanup = retention.Cleanup(store, config(stories="30d"))
+    assert cleanup.delete_batch()
+    delete_stories = store.delete_stories
+
+    def fail(_: object) -> int:
+        raise StoreUnavailable("away")
+
+    store.delete_stories = fail
+    with pytest.raises(StoreUnavailable):
+        cleanup.delete_batch()
+    store.delete_stories = delete_stories
+    while cleanup.delete_batch():
+        pass
+    assert cleanup.deleted == Deleted(stories=5)
+    assert urls(store) == []
 
 
 def test_nothing_is_deleted_without_keep_for() -> None:
