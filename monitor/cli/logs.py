@@ -35,7 +35,9 @@ class LogFile(RotatingFileHandler):
     """Writes a log file, renamed at MAX_LOG_FILE_BYTES; names the fault once if it cannot be written."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, maxBytes=MAX_LOG_FILE_BYTES, backupCount=KEPT_LOG_FILES, encoding="utf-8")
+        super().__init__(
+            path, maxBytes=MAX_LOG_FILE_BYTES, backupCount=KEPT_LOG_FILES, encoding="utf-8", errors="replace"
+        )
         self._fault = ""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's name and parameter
@@ -72,7 +74,6 @@ def log_as(log_format: LogFormat, file: Path | None) -> None:
 
 
 def _json_formatter() -> logging.Formatter:
-    import orjson
     from structlog import processors, stdlib
 
     return stdlib.ProcessorFormatter(
@@ -87,7 +88,7 @@ def _json_formatter() -> logging.Formatter:
             processors.format_exc_info,
             processors.EventRenamer("message"),
             _ordered,
-            processors.JSONRenderer(lambda event, **_: orjson.dumps(event, default=str).decode()),
+            processors.JSONRenderer(ensure_ascii=False, default=str),  # orjson refuses half a surrogate pair
         ],
     )
 

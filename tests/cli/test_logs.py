@@ -51,6 +51,15 @@ def test_a_line_for_programs_is_an_object_with_the_fields_of_its_event(capsys: p
     }
 
 
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_half_a_character_of_a_page_is_logged_as_well(tmp_path: Path, log_format: logs.LogFormat) -> None:
+    logs.log_as(log_format, tmp_path / "run.log")
+    logging.getLogger("monitor.run").warning("title \ud83d: failed", extra={"outlet": "\udcff"})
+    (line,) = (tmp_path / "run.log").read_text(encoding="utf-8").splitlines()
+    assert "title" in line
+    assert ": failed" in line
+
+
 def test_a_traceback_is_a_value_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.log_as("json", None)
     try:
