@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
+from bisect import bisect_right, insort
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -105,7 +105,7 @@ class OutletScheduler:
         self._last_scan_at: datetime | None = None
         self._foreign_outlets: set[str] = set()  # stored outlets that this scheduler does not poll
         self._has_more_due = False  # the last scan leased as many outlets as it could
-        self._next_poll_times: list[datetime] = []  # a heap: when the outlets that this process polled are due again
+        self._next_poll_times: list[datetime] = []  # sorted: when the outlets that this process polled are due again
         self._polled_in_future: set[str] = set()  # outlets with a last poll in the future: the clock was ahead
 
     async def run(self, crawler: Crawler, parse: SourceParser) -> AsyncIterator[dict[str, str]]:
@@ -194,13 +194,13 @@ class OutletScheduler:
 
     def _seconds_until_due(self) -> float:
         """Returns the time until as many outlets are due as one scan leases; with fewer known, until the first is."""
-        while self._next_poll_times and self._last_scan_at and self._next_poll_times[0] <= self._last_scan_at:
-            heapq.heappop(self._next_poll_times)  # the last scan has leased this outlet, if it could
-        if not self._next_poll_times:
+        times = self._next_poll_times
+        if self._last_scan_at:
+            del times[: bisect_right(times, self._last_scan_at)]  # the last scan has leased these outlets, if it could
+        if not times:
             return LEASE_SCAN_SECONDS
-        few = len(self._next_poll_times) < MAX_OUTLETS_LEASED_PER_SCAN
-        times = self._next_poll_times if few else heapq.nsmallest(MAX_OUTLETS_LEASED_PER_SCAN, self._next_poll_times)
-        return (times[0 if few else -1] - now()).total_seconds()
+        awaited = times[0] if len(times) < MAX_OUTLETS_LEASED_PER_SCAN else times[MAX_OUTLETS_LEASED_PER_SCAN - 1]
+        return (awaited - now()).total_seconds()
 
     def _collect_items(self, crawler: Crawler) -> Iterator[dict[str, str]]:
         """Yields the items of the polls that have ended since the last call."""
@@ -387,7 +387,7 @@ class OutletScheduler:
             self.report.add_poll(report)
             reports.append(report)
             if self._continuous and report.next_poll_at is not None:
-                heapq.heappush(self._next_poll_times, report.next_poll_at)
+                insort(self._next_poll_times, report.next_poll_at)
             self._observer.poll_ended(report)
         return reports
 
