@@ -64,10 +64,8 @@ class Leases:
         return self._lease_found(find, holder=holder, now=now, term=term, limit=limit)
 
     def add_outlets(self, names: Sequence[str], *, now: datetime) -> None:
-        known = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
-        new = [name for name in names if document_id(name) not in known]
-        states = [OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL) for name in new]
-        self._cluster.write_documents([_outlet_write(state, None) for state in states])  # a conflict: another added it
+        new = self._outlets_not_stored(names, now)
+        self._cluster.write_documents([_outlet_write(state, None) for state in new])  # a conflict: another added it
         self._all_stored = self._all_stored.union(names)
 
     def lease_due(
@@ -121,11 +119,16 @@ class Leases:
             free += self._find_stored_outlets(query, limit=limit)
         free.sort(key=lambda item: (item[0].next_poll_at, item[0].name))
         if len(free) < limit and not self._all_stored.issuperset(names):
-            known = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
-            new = [name for name in names if document_id(name) not in known]
-            free += [(OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL), None) for name in new]
-            self._all_stored = self._all_stored.union(names).difference(new)
+            new = self._outlets_not_stored(names, now)
+            free += [(state, None) for state in new]
+            self._all_stored = self._all_stored.union(names).difference(state.name for state in new)
         return free[:limit]
+
+    def _outlets_not_stored(self, names: Sequence[str], now: datetime) -> list[OutletState]:
+        """Returns the first states of those of these outlets that are not stored: they are due at once."""
+        stored = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
+        new = [name for name in names if document_id(name) not in stored]
+        return [OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL) for name in new]
 
     def _take_leases(
         self, free: Sequence[FreeOutlet], *, holder: str, now: datetime, term: timedelta
