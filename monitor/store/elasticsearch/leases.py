@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_LEASE_ATTEMPTS = 5  # searches for free outlets in one call; other processes may lease those found first
 
 MAX_REMEMBERED_REVISIONS = 10_000
-MAX_NAMES_PER_SEARCH = 10_000  # Elasticsearch's limit is 65,536 terms (index.max_terms_count)
+MAX_NAMES_PER_CLAUSE = 10_000  # Elasticsearch's limit is 65,536 terms (index.max_terms_count)
 _MOST_OVERDUE_FIRST: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
 
 # An outlet that may be leased, with its stored document; None if it is not stored.
@@ -113,8 +113,8 @@ class Leases:
         Outlets that are not stored come last, with None instead of a document.
         """
         free: list[FreeOutlet] = []
-        for batch in batched(names, MAX_NAMES_PER_SEARCH):
-            named: Json = {"terms": {"name": list(batch)}}
+        for batch in batched(names, MAX_NAMES_PER_CLAUSE):
+            named: Json = {"terms": {"name": batch}}
             query = _free_outlets_query(now, [named, *([_due_query(now)] if due_only else [])])
             free += self._find_stored_outlets(query, limit=limit)
         free.sort(key=lambda item: (item[0].next_poll_at, item[0].name))
@@ -250,7 +250,7 @@ def _free_outlets_query(now: datetime, conditions: Sequence[Json], *, excluded: 
             "filter": list(conditions),
             "must_not": [
                 {"bool": {"filter": [{"exists": {"field": "holder"}}, is_leased]}},
-                {"terms": {"name": list(excluded)}},
+                *({"terms": {"name": batch}} for batch in batched(excluded, MAX_NAMES_PER_CLAUSE)),
             ],
         }
     }
