@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query import Node
     from monitor.store import SearchResult, Store
-    from monitor.store.protocol import DayCount
+    from monitor.store.records import DayCount
 
 MAX_EXPORTED_STORIES = 10_000
 EXPORT_PAGE_STORIES = 200

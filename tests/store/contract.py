@@ -30,7 +30,7 @@ from monitor.models import (
 from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
-from monitor.store.protocol import DayCount, StoryExpiry, StoryHistory, UrlAlias
+from monitor.store.records import DayCount, StoryExpiry, StoryHistory, UrlAlias
 from monitor.urls import former_story_ids
 from store.examples import DAY, MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 

@@ -24,7 +24,7 @@ from monitor.models import (
     rfc3339,
 )
 from monitor.store.elasticsearch.token_fields import token_fields
-from monitor.store.protocol import OutboxRecord, UrlAlias
+from monitor.store.records import OutboxRecord, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

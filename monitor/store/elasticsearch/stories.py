@@ -13,7 +13,7 @@ from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.signature_cache import MIN_LOOKUPS, SignatureCache, StorySignature
 from monitor.store.listed_urls import alias_disposition
-from monitor.store.protocol import SearchResult
+from monitor.store.records import SearchResult
 from monitor.store.signature_index import MAX_NEAR_DUPLICATES
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
     from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
-    from monitor.store.protocol import DayCount, Facets
+    from monitor.store.records import DayCount, Facets
 
 VERSIONS_PER_RESPONSE = 100  # maximum number of versions in one response; each is a complete story
 

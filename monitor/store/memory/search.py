@@ -9,7 +9,7 @@ from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.occurrences import spans
 from monitor.query.syntax import AtLeast, Near, Not, NotNear, Phrase, Word, children
 from monitor.store.facet_counts import day_counts, most_frequent
-from monitor.store.protocol import FACET_FIELDS, Facets, SearchResult
+from monitor.store.records import FACET_FIELDS, Facets, SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.syntax import Node
     from monitor.store.memory.state import MemoryState
-    from monitor.store.protocol import DayCount
+    from monitor.store.records import DayCount
 
 
 class Search:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitor.models import now
 from monitor.plural import plural
 from monitor.store.microseconds import micros
-from monitor.store.protocol import Finding
+from monitor.store.records import Finding
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.database import DAMAGE_HINT
 from monitor.store.sqlite.reindex import index_unindexed_stories
