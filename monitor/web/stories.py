@@ -56,12 +56,7 @@ class StoryEntry:
 
     @property
     def time(self) -> datetime:
-        return time_of(self.story)
-
-
-def time_of(story: Story) -> datetime:
-    """Returns the time by which a story is sorted."""
-    return story.published_at or story.first_seen_at
+        return self.story.time
 
 
 def stories_page(request: Request) -> Response:

@@ -39,7 +39,7 @@ class Search:
         relevance: bool = False,
     ) -> SearchResult:
         matching = self._matching_documents(query, now=now, since=since, before=before)
-        newest = sorted(matching, key=_published_or_first_seen_at, reverse=True)
+        newest = sorted(matching, key=lambda document: document.story.time, reverse=True)
         if relevance and query is not None:
             newest.sort(key=lambda document: _relevance_score(query, document), reverse=True)
         page = newest[offset : offset + limit]
@@ -76,7 +76,7 @@ class Search:
     ) -> list[DayCount]:
         counts: Counter[tuple[date, str]] = Counter()
         for document in self._matching_documents(query, now=now, since=since, before=before):
-            day = _published_or_first_seen_at(document).date()
+            day = document.story.time.date()
             counts.update((day, value) for value in (_values(document, field) if field else {""}))
         return day_counts(counts, limit=limit)
 
@@ -108,16 +108,12 @@ class Search:
             ]
         is_match = story_predicate(query) if query is not None else None
         for document in map(AnalysedStory, stories):
-            if since is not None and _published_or_first_seen_at(document) < since:
+            if since is not None and document.story.time < since:
                 continue
-            if before is not None and _published_or_first_seen_at(document) >= before:
+            if before is not None and document.story.time >= before:
                 continue
             if is_match is None or is_match(document, now):
                 yield document
-
-
-def _published_or_first_seen_at(document: AnalysedStory) -> datetime:
-    return document.story.published_at or document.story.first_seen_at
 
 
 def _values(document: AnalysedStory, field: str) -> set[str]:
