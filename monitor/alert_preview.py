@@ -57,7 +57,7 @@ def preview_alert(
     newest: list[Story] = []
     for story in store.scan(node, now=now, since=since):
         total += 1
-        by_day[_time_of(story).date()] += 1
+        by_day[story.time.date()] += 1
         clusters.add(story.cluster or story.id)
         others = [alert for alert in story.alerts if alert != name]
         other_alerts.update(others)
@@ -77,9 +77,5 @@ def preview_alert(
     )
 
 
-def _time_of(story: Story) -> datetime:
-    return story.published_at or story.first_seen_at
-
-
 def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
-    return sorted(stories, key=_time_of, reverse=True)[:limit]
+    return sorted(stories, key=lambda story: story.time, reverse=True)[:limit]

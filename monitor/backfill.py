@@ -14,7 +14,7 @@ from monitor.query.fragments import PACKS_ONLY
 from monitor.query.match_strength import match_strength
 from monitor.query.matcher import AnalysedStory
 from monitor.query.snippets import best_context_line
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

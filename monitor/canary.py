@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.extract import ExtractionOptions
     from monitor.models import Article, Json, NotArticle, Notification
     from monitor.store import Store
-    from monitor.store.protocol import OutboxRecord
+    from monitor.store.records import OutboxRecord
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from monitor.models import normalize_text
@@ -140,12 +141,8 @@ def changed_paragraph_pairs(before: str, after: str) -> list[tuple[str, str]]:
     old, new = before.split("\n\n"), after.split("\n\n")
     pairs: list[tuple[str, str]] = []
     for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            continue
-        left, right = old[a:b], new[c:d]
-        pairs += [
-            (left[i] if i < len(left) else "", right[i] if i < len(right) else "") for i in range(max(b - a, d - c))
-        ]
+        if kind != "equal":
+            pairs += zip_longest(old[a:b], new[c:d], fillvalue="")
     return pairs
 
 

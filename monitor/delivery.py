@@ -17,7 +17,7 @@ from monitor.models import now as clock
 from monitor.notify.dispatcher import Dispatcher
 from monitor.notify.empty_digests import EmptyDigests
 from monitor.notify.planned_snoozes import PlannedSnoozes
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 from monitor.webhook.channel import WebhookChannel
 
 if TYPE_CHECKING:

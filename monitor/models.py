@@ -237,6 +237,11 @@ class Story:
     method: str = ""  # in JSON, ``method`` and ``flags`` are nested in "extraction"
     flags: tuple[str, ...] = ()
 
+    @property
+    def time(self) -> datetime:
+        """The time by which stories are sorted: of publication or, if that is unknown, of the first sight."""
+        return self.published_at or self.first_seen_at
+
     def normalized(self) -> Story:
         """Returns a copy with title, text and authors passed through `normalize_text`, as queries are."""
         stored_texts = self.title, self.text, *self.authors

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.models import from_rfc3339, now, rfc3339
 from monitor.plural import plural
 from monitor.stop_event import wait_for_stop
-from monitor.store.protocol import StoryExpiry
+from monitor.store.records import StoryExpiry
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import KeepFor
     from monitor.service import Service
     from monitor.store import Store
-    from monitor.store.protocol import ExpiryKey
+    from monitor.store.records import ExpiryKey
 
 log = logging.getLogger(__name__)
 

@@ -84,11 +84,11 @@ class Service:
         started_at, result = time.monotonic(), "failed"
         try:
             returned = work(*args, **kwargs)
-            result = "ok"
         except StoreUnavailable:
             result = "unavailable"
             raise
         else:
+            result = "ok"
             return returned
         finally:
             self.on_store_call(time.monotonic() - started_at, result)

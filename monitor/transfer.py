@@ -22,7 +22,7 @@ import orjson
 from monitor.errors import MonitorError, StoreRefused
 from monitor.itertools_compat import batched
 from monitor.models import Candidate, FrontierEntry, Json, Story, now, rfc3339
-from monitor.store.protocol import StoryHistory
+from monitor.store.records import StoryHistory
 from monitor.urls import story_id
 
 if TYPE_CHECKING:

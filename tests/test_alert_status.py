@@ -11,7 +11,7 @@ from monitor.alert_status import AlertStatus, detail_lines, read_statuses
 from monitor.config import Alert
 from monitor.delays import Delays
 from monitor.models import Hit, Notification
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 
 if TYPE_CHECKING:
     from monitor.store import Store

@@ -21,7 +21,7 @@ from monitor.query import parse
 from monitor.query.rules import RuleSet
 from monitor.retry_policy import RECHECK_AGES, RETRY_DELAYS
 from monitor.store import Store, open_store
-from monitor.store.protocol import StoryHistory
+from monitor.store.records import StoryHistory
 from monitor.urls import former_story_ids
 
 OUTLET = Outlet(name="The Gazette", url="https://gazette.example/", country="GB")

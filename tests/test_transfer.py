@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.errors import MonitorError
-from monitor.store.protocol import StoryHistory
+from monitor.store.records import StoryHistory
 from monitor.store.sqlite import SqliteStore
 from monitor.transfer import (
     EXPORT_COLUMNS,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.models import Story
-    from monitor.store.protocol import Record
+    from monitor.store.records import Record
 
 COMPLETE = story(
     "complete",

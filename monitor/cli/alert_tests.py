@@ -114,7 +114,7 @@ def _matched_stories(stories: Iterable[Story], alert_name: str | None, *, sample
     matched = _MatchedStories()
     for story in stories:
         matched.total += 1
-        time = story.published_at or story.first_seen_at
+        time = story.time
         matched.daily_counts[f"{time:%Y-%m-%d}"] += 1
         matched.clusters.add(story.cluster or story.id)
         other_alerts = [alert for alert in story.alerts if alert != alert_name]
@@ -168,7 +168,7 @@ def _print_samples(context: CommandContext, node: Node, stories: Sequence[Story]
 
 
 def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
-    return sorted(stories, key=lambda story: story.published_at or story.first_seen_at, reverse=True)[:limit]
+    return sorted(stories, key=lambda story: story.time, reverse=True)[:limit]
 
 
 def _print_daily_counts(

@@ -26,7 +26,7 @@ def story_headline(story: Story, zone: tzinfo = UTC) -> Text:
     text = Text()
     text.append(printable_text(story.title) or story.url, style="bold")
     text.append("\n")
-    time = (story.published_at or story.first_seen_at).astimezone(zone)
+    time = story.time.astimezone(zone)
     details = [printable_text(story.outlet), f"{time:%Y-%m-%d %H:%M %Z} ({relative_time(time, now())})"]
     if story.authors:
         details.append(printable_text(", ".join(story.authors[:3])))

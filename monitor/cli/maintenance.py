@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.store import Store
-    from monitor.store.protocol import BackUps, Finding
+    from monitor.store.protocol import BackUps
+    from monitor.store.records import Finding
 
 LONG_OVERDUE = timedelta(hours=1)  # of a notification
 
@@ -110,7 +111,7 @@ def _findings(store: Store, *, repair: bool) -> Iterator[Finding]:
 
 def _dead_leases(store: Store, *, repair: bool) -> Finding:
     from monitor.crawl.lease import dead_leases, release_dead_leases
-    from monitor.store.protocol import Finding
+    from monitor.store.records import Finding
 
     time = now()
     dead = release_dead_leases(store, now=time) if repair else [state.name for state in dead_leases(store, now=time)]
@@ -121,7 +122,7 @@ def _dead_leases(store: Store, *, repair: bool) -> Finding:
 
 
 def _overdue_notifications(store: Store) -> Iterator[Finding]:
-    from monitor.store.protocol import Finding
+    from monitor.store.records import Finding
 
     overdue = [each for each in store.outbox(limit=100_000) if each.due_at < now() - LONG_OVERDUE]
     if not overdue:
@@ -136,7 +137,7 @@ def _overdue_notifications(store: Store) -> Iterator[Finding]:
 
 
 def _dead_letters(count: int) -> Finding:
-    from monitor.store.protocol import Finding
+    from monitor.store.records import Finding
 
     if not count:
         return Finding(text="no rejected document")

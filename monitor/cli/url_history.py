@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.cli.context import CommandContext
     from monitor.models import Json, Story
     from monitor.store import Store
-    from monitor.store.protocol import OutboxRecord
+    from monitor.store.records import OutboxRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -116,7 +116,7 @@ def _title_beside(other: Story, shown: Story) -> str:
 
 def _entry_details(story: Story, alert: Alert | None, *, corrected: bool) -> list[str]:
     timezone = alert.timezone if alert else "UTC"
-    details = [local_time_text(story.published_at or story.first_seen_at, timezone)]
+    details = [local_time_text(story.time, timezone)]
     if story.published_at is None:
         details[0] = f"first seen {details[0]}"
     if story.published_at and alert and alert.late_after is not None:

@@ -48,13 +48,13 @@ class Event:
     def time(self) -> datetime:
         """The time of the shown story's publication; if that is unknown, when it was first seen."""
         if self.document:
-            return self.document.story.published_at or self.document.story.first_seen_at
+            return self.document.story.time
         return (self.hit and (self.hit.published_at or self.hit.matched_at)) or self.notifications[0].created_at
 
     @property
     def earliest_time(self) -> datetime:
         """The time of the earliest of its stories."""
-        return min((self.time, *(story.published_at or story.first_seen_at for story in self.others)))
+        return min((self.time, *(story.time for story in self.others)))
 
     @property
     def order(self) -> tuple[bool, float, int, int, float]:

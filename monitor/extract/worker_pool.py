@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.errors import WorkersUnavailable
 from monitor.extract.call_queue import CallQueue, TakenCall
-from monitor.extract.worker_process import (
-    CallTimeout,
-    WorkerDied,
-    WorkerProcess,
-    WorkerStartError,
-)
+from monitor.extract.worker_process import CallTimeout, WorkerDied, WorkerProcess, WorkerStartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

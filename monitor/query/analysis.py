@@ -439,6 +439,6 @@ def _boundaries_with_wildcards(text: str) -> list[tuple[int, int]]:
 
 
 def _is_word_by_itself(word: str) -> bool:
-    """Returns True for a character of a script whose letters are words, by its Unicode name."""
+    """Returns True for a character (without a star) of a script whose letters are words, by its Unicode name."""
     name = unicodedata.name(word[0], "")
-    return name.startswith(("CJK", "HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR")) and word.find(_STAR_PLACEHOLDER) < 0
+    return name.startswith(("CJK", "HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR")) and _STAR_PLACEHOLDER not in word

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from monitor.models import now as current_time
 from monitor.query.match_strength import match_strength
@@ -18,7 +18,7 @@ from monitor.query.snippets import best_context_line
 from monitor.query.syntax import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from monitor.config import Config
@@ -57,8 +57,7 @@ class RuleSet:
         self._filters = {name: story_predicate(node) for name, node in (filters or {}).items()}
         self.topic_index: RuleIndex = previous.topic_index.changed(topics) if previous else index_rules(topics)
         self.alert_index: RuleIndex = previous.alert_index.changed(alerts) if previous else index_rules(alerts)
-        self._parsed_topics: _ParsedQueries = {}
-        self._parsed_alerts: _ParsedQueries = {}
+        self._tree_by_query: dict[str, Node] = {}  # of topics and alerts, as `updated` parsed them with these fragments
         self._fragments: Fragments | None = None
 
     def __reduce__(self) -> tuple[partial[RuleSet], tuple[()]]:
@@ -92,19 +91,19 @@ class RuleSet:
 
         Raises QueryError if one of their queries is invalid.
         """
-        fragments = config.fragments
-        is_same = fragments is self._fragments
-        topics = _parsed(config.topics.items(), fragments, self._parsed_topics if is_same else {})
-        alert_queries = ((alert.name, alert.query) for alert in config.alerts)
-        alerts = _parsed(alert_queries, fragments, self._parsed_alerts if is_same else {})
+        known = self._tree_by_query if config.fragments is self._fragments else {}
+        tree_by_query = {
+            query: known.get(query) or parse(query, positive=True, fragments=config.fragments)
+            for query in (*config.topics.values(), *(alert.query for alert in config.alerts))
+        }
         updated = RuleSet(
-            topics=_nodes(topics),
-            alerts=_nodes(alerts),
+            topics={name: tree_by_query[query] for name, query in config.topics.items()},
+            alerts={alert.name: tree_by_query[alert.query] for alert in config.alerts},
             filters={alert.name: parse(alert.filter_query) for alert in config.alerts if alert.filter_query},
             min_strengths={alert.name: alert.min_strength for alert in config.alerts if alert.min_strength},
             previous=self,
         )
-        updated._parsed_topics, updated._parsed_alerts, updated._fragments = topics, alerts, fragments
+        updated._tree_by_query, updated._fragments = tree_by_query, config.fragments
         return updated
 
     def match(
@@ -138,20 +137,3 @@ class RuleSet:
         Returns "" if no word or phrase of the alert's query matches.
         """
         return best_context_line(self._alerts[alert], story)
-
-
-_ParsedQueries: TypeAlias = "dict[str, tuple[str, Node]]"  # name of a rule: its query as text and as tree
-
-
-def _parsed(queries: Iterable[tuple[str, str]], fragments: Fragments, known: _ParsedQueries) -> _ParsedQueries:
-    """Parses queries, given by name, that are not known yet."""
-    parsed: _ParsedQueries = {}
-    for name, text in queries:
-        query = known.get(name)
-        is_known = query is not None and query[0] == text
-        parsed[name] = query if query and is_known else (text, parse(text, positive=True, fragments=fragments))
-    return parsed
-
-
-def _nodes(queries: _ParsedQueries) -> dict[str, Node]:
-    return {name: node for name, (_, node) in queries.items()}

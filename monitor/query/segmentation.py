@@ -185,13 +185,16 @@ def word_boundaries(text: str) -> list[tuple[int, int]]:
 
 def words_of(text: str) -> list[str]:
     """Returns the words of a text in order; faster than `word_boundaries` for texts of common characters."""
-    words = _words_of_common_characters(text)
-    return [text[start:end] for start, end in word_boundaries(text)] if words is None else words
+    if not _has_other_boundaries(text):
+        words = _fast_word_pattern.findall(text)
+        if not _has_long_word(words):
+            return words
+    return [text[start:end] for start, end in word_boundaries(text)]
 
 
 def boundaries_of_words(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
     """Returns the same as `word_boundaries`, given the result of `words_of`; faster for texts of common characters."""
-    if _has_other_boundaries(text) or any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words):
+    if _has_other_boundaries(text) or _has_long_word(words):
         return word_boundaries(text)
     boundaries, end = [], 0
     for word in words:
@@ -201,17 +204,14 @@ def boundaries_of_words(text: str, words: Sequence[str]) -> list[tuple[int, int]
     return boundaries
 
 
-def _words_of_common_characters(text: str) -> list[str] | None:
-    """Returns the words of a text of common characters; None for other texts and those with very long words."""
-    if _has_other_boundaries(text):
-        return None
-    words = _fast_word_pattern.findall(text)
-    return None if any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words) else words
-
-
 def _has_other_boundaries(text: str) -> bool:
     """Returns True if a character of the text is not common, so that the fast pattern might not find the words."""
     return bool(_BOUNDARY_CHANGING_LOOKALIKE_PATTERN.search(text) or _uncommon_character_pattern.search(text))
+
+
+def _has_long_word(words: Sequence[str]) -> bool:
+    """Returns True if one of the words may be so long that it must be split."""
+    return any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words)
 
 
 def _split_long_word(text: str, start: int, end: int) -> list[tuple[int, int]]:

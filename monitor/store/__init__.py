@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from monitor.errors import StoreRefused
-from monitor.store.protocol import SearchResult, Store
+from monitor.store.protocol import Store
+from monitor.store.records import SearchResult
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from monitor.store.protocol import DayCount
+from monitor.store.records import DayCount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -90,7 +90,7 @@ def _item(story: Story, node: Node | None) -> FeedItem:
         sentences=tuple(sentences),
         outlet=clean(story.outlet),
         authors=tuple(filter(None, map(clean, story.authors))),
-        published_at=story.published_at or story.first_seen_at,
+        published_at=story.time,
         updated_at=story.updated_at,
         language=story.language,
         tags=tuple(filter(None, map(clean, story.topics))),

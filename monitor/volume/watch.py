@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.models import now as clock
 from monitor.query import parse
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 from monitor.volume.first_seen import FirstSeen
 from monitor.volume.habit import HISTORY_HOURS
 from monitor.volume.spikes import volume_finding

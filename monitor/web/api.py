@@ -20,7 +20,7 @@ from monitor.query.explain import explain
 from monitor.query.lint import lint_query
 from monitor.query.lint_notes import configured_values
 from monitor.query.snippets import snippets
-from monitor.store.protocol import FACET_FIELDS
+from monitor.store.records import FACET_FIELDS
 from monitor.time_arguments import parse_time
 from monitor.web.openapi import openapi_document
 from monitor.web.search_request import BadRequest, SearchRequest

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from monitor.errors import MonitorError
 from monitor.query import parse
 from monitor.query.syntax import And, Or, Phrase, Value
-from monitor.store.protocol import FACET_FIELDS
+from monitor.store.records import FACET_FIELDS
 from monitor.time_arguments import parse_end_time, parse_time
 
 if TYPE_CHECKING:

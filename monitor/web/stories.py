@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query import Node
     from monitor.store import SearchResult, Store
-    from monitor.store.protocol import DayCount
+    from monitor.store.records import DayCount
 
 MAX_EXPORTED_STORIES = 10_000
 EXPORT_PAGE_STORIES = 200
@@ -56,12 +56,7 @@ class StoryEntry:
 
     @property
     def time(self) -> datetime:
-        return time_of(self.story)
-
-
-def time_of(story: Story) -> datetime:
-    """Returns the time by which a story is sorted."""
-    return story.published_at or story.first_seen_at
+        return self.story.time
 
 
 def stories_page(request: Request) -> Response:

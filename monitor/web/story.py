@@ -17,7 +17,6 @@ from monitor.query.matcher import AnalysedStory
 from monitor.query.snippets import Snippet, highlighted_field
 from monitor.web.pages import render
 from monitor.web.services import services_of
-from monitor.web.stories import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +72,6 @@ def story_page(request: Request) -> Response:
         "reasons": reasons,
         "versions": list(_version_changes(versions)),
         "event": event.get(story.cluster, [story]),
-        "time_of": time_of,
         "notifications": services.store.story_notifications(story.id),
         "original": original_url(story),
         "at": at,

@@ -30,7 +30,7 @@ from monitor.models import (
 from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
-from monitor.store.protocol import DayCount, StoryExpiry, StoryHistory, UrlAlias
+from monitor.store.records import DayCount, StoryExpiry, StoryHistory, UrlAlias
 from monitor.urls import former_story_ids
 from store.examples import DAY, MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
@@ -799,6 +799,12 @@ class Leases:
         assert leased_at(4, holder="three") == ["C"]
         assert leased_at(4) == []
         assert leased_at(5) == ["B", "C", "A"]  # the leases have expired
+
+    def test_a_due_outlet_is_leased_with_very_many_excluded(self, store: Store) -> None:
+        store.add_outlets(["A", "B"], now=NOW)
+        excluded = [f"outlet of another configuration {number}" for number in range(70_000)]
+        states = store.lease_due(excluded=[*excluded, "A"], holder="one", now=NOW, term=TERM, limit=9)
+        assert [state.name for state in states] == ["B"]
 
     def test_a_renewed_lease_lasts_longer(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")

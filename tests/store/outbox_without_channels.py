@@ -15,7 +15,7 @@ import apsw
 from elasticsearch import helpers
 
 from monitor.models import Disposition, Notification, Outcome, PageCommit
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 from store import previous_version
 from store.examples import frontier_entry
 

@@ -20,7 +20,7 @@ from monitor.query.analysis import analysed_tokens
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.client import CompatibleTransport
 from monitor.store.elasticsearch.token_fields import token_fields
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 from store import outbox_without_channels, previous_elasticsearch
 from store.field_clauses import assert_stored_stories_have_every_field
 

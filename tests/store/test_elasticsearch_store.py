@@ -28,7 +28,7 @@ from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.leases import Leases
-from monitor.store.protocol import StoryHistory
+from monitor.store.records import StoryHistory
 from servers import elasticsearch_node, missing
 
 if TYPE_CHECKING:

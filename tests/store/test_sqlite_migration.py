@@ -21,7 +21,7 @@ import pytest
 from monitor.errors import LeaseLost, StoreRefused
 from monitor.models import Disposition, Outcome, SourceState
 from monitor.query import parse
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 from monitor.store.sqlite.database import _migration_scripts
 from store import outbox_without_channels, previous_version
 from store.field_clauses import assert_stored_stories_have_every_field

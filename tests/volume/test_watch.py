@@ -15,7 +15,7 @@ from monitor.delivery import configured_dispatcher
 from monitor.models import Hit, OutletState, Story
 from monitor.notify.findings import is_finding
 from monitor.store.elasticsearch import ElasticsearchStore
-from monitor.store.protocol import StoryHistory
+from monitor.store.records import StoryHistory
 from monitor.store.sqlite import SqliteStore
 from monitor.volume.watch import VolumeWatch
 from store.examples import hit, page_commit, story

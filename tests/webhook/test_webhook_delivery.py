@@ -19,7 +19,7 @@ from monitor.config import Alert, Config
 from monitor.delivery import configured_dispatcher
 from monitor.models import Notification, now
 from monitor.notify.new_notifications import new_notifications
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 from notify.killed_delivery import KILL_POINTS, deliver_in_process
 from notify.test_dispatcher import put
 from webhook.receiver import webhook_receiver

@@ -10,7 +10,7 @@ import orjson
 from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339
 from monitor.store.elasticsearch.bulk import DocumentWrite
-from monitor.store.protocol import DeadLetter, ReplayResult
+from monitor.store.records import DeadLetter, ReplayResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -24,7 +24,7 @@ from monitor.models import (
     rfc3339,
 )
 from monitor.store.elasticsearch.token_fields import token_fields
-from monitor.store.protocol import OutboxRecord, UrlAlias
+from monitor.store.records import OutboxRecord, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def time_within_query(field: str, *, after: datetime, until: datetime) -> Json:
 def story_document(model: Story, signature: Sequence[int]) -> Json:
     """Returns the document of a story, with what only the index needs: `INDEX_ONLY_FIELDS`."""
     document = model.to_json()
-    document["date"] = rfc3339(model.published_at or model.first_seen_at)
+    document["date"] = rfc3339(model.time)
     document |= token_fields(model)
     document |= delay_fields("minutes_to_stored", document, reached_at=model.first_seen_at)
     if signature:

@@ -14,7 +14,7 @@ from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.outbox import NOTIFICATION_KEY_SORT, SNOOZE_KIND
 from monitor.store.elasticsearch.settings import SETTING_KIND, setting_write
 from monitor.store.elasticsearch.stories import version_write
-from monitor.store.protocol import OutboxRecord, Record, Setting, Snooze, StoryHistory, UrlAlias
+from monitor.store.records import OutboxRecord, Record, Setting, Snooze, StoryHistory, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from monitor.store.facet_counts import day_counts
-from monitor.store.protocol import FACET_FIELDS, DayCount, Facets
+from monitor.store.records import FACET_FIELDS, DayCount, Facets
 
 if TYPE_CHECKING:
     from monitor.models import Json

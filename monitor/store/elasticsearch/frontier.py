@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.models import Candidate, Json, Outcome
     from monitor.store.elasticsearch.cluster import Cluster
-    from monitor.store.protocol import UrlAlias
+    from monitor.store.records import UrlAlias
 
 #: Fields of a stored URL that decide whether a listed URL is new and which sources it lacks.
 _STORED_URL_FIELDS = ("source", "other_sources", "disposition", "alias")

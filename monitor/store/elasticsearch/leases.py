@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_LEASE_ATTEMPTS = 5  # searches for free outlets in one call; other processes may lease those found first
 
 MAX_REMEMBERED_REVISIONS = 10_000
-MAX_NAMES_PER_SEARCH = 10_000  # Elasticsearch's limit is 65,536 terms (index.max_terms_count)
+MAX_NAMES_PER_CLAUSE = 10_000  # Elasticsearch's limit is 65,536 terms (index.max_terms_count)
 _MOST_OVERDUE_FIRST: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
 
 # An outlet that may be leased, with its stored document; None if it is not stored.
@@ -64,10 +64,8 @@ class Leases:
         return self._lease_found(find, holder=holder, now=now, term=term, limit=limit)
 
     def add_outlets(self, names: Sequence[str], *, now: datetime) -> None:
-        known = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
-        new = [name for name in names if document_id(name) not in known]
-        states = [OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL) for name in new]
-        self._cluster.write_documents([_outlet_write(state, None) for state in states])  # a conflict: another added it
+        new = self._outlets_not_stored(names, now)
+        self._cluster.write_documents([_outlet_write(state, None) for state in new])  # a conflict: another added it
         self._all_stored = self._all_stored.union(names)
 
     def lease_due(
@@ -115,17 +113,22 @@ class Leases:
         Outlets that are not stored come last, with None instead of a document.
         """
         free: list[FreeOutlet] = []
-        for batch in batched(names, MAX_NAMES_PER_SEARCH):
-            named: Json = {"terms": {"name": list(batch)}}
+        for batch in batched(names, MAX_NAMES_PER_CLAUSE):
+            named: Json = {"terms": {"name": batch}}
             query = _free_outlets_query(now, [named, *([_due_query(now)] if due_only else [])])
             free += self._find_stored_outlets(query, limit=limit)
         free.sort(key=lambda item: (item[0].next_poll_at, item[0].name))
         if len(free) < limit and not self._all_stored.issuperset(names):
-            known = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
-            new = [name for name in names if document_id(name) not in known]
-            free += [(OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL), None) for name in new]
-            self._all_stored = self._all_stored.union(names).difference(new)
+            new = self._outlets_not_stored(names, now)
+            free += [(state, None) for state in new]
+            self._all_stored = self._all_stored.union(names).difference(state.name for state in new)
         return free[:limit]
+
+    def _outlets_not_stored(self, names: Sequence[str], now: datetime) -> list[OutletState]:
+        """Returns the first states of those of these outlets that are not stored: they are due at once."""
+        stored = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
+        new = [name for name in names if document_id(name) not in stored]
+        return [OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL) for name in new]
 
     def _take_leases(
         self, free: Sequence[FreeOutlet], *, holder: str, now: datetime, term: timedelta
@@ -247,7 +250,7 @@ def _free_outlets_query(now: datetime, conditions: Sequence[Json], *, excluded: 
             "filter": list(conditions),
             "must_not": [
                 {"bool": {"filter": [{"exists": {"field": "holder"}}, is_leased]}},
-                {"terms": {"name": list(excluded)}},
+                *({"terms": {"name": batch}} for batch in batched(excluded, MAX_NAMES_PER_CLAUSE)),
             ],
         }
     }

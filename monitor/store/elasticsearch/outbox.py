@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
     from monitor.store.elasticsearch.settings import Settings
-    from monitor.store.protocol import OutboxRecord
+    from monitor.store.records import OutboxRecord
 
 SENT_QUERY: Json = {"exists": {"field": "sent_at"}}
 NOTIFICATION_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}, {"channel": "asc"}]

@@ -6,7 +6,7 @@ becomes an intervals query with its disjunctions expanded, as in the matcher.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
 from monitor.query import folding, time_ranges
@@ -43,7 +43,8 @@ from monitor.store.elasticsearch.token_fields import Place, section_word
 if TYPE_CHECKING:
     from datetime import datetime
 
-Json: TypeAlias = dict[str, Any]
+    from monitor.models import Json
+
 
 ABSENT_WORD = "\x00"  # occurs in no text
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.models import from_rfc3339, rfc3339
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.microseconds import micros
-from monitor.store.protocol import ExpiryKey
+from monitor.store.records import ExpiryKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster
-    from monitor.store.protocol import StoryExpiry
+    from monitor.store.records import StoryExpiry
 
 EXPIRY_SORT: list[Json] = [{"first_seen_at": "asc"}, {"id": "asc"}]
 #: Kinds whose documents belong to a story, in the order in which they are deleted: before the story, so that a killed

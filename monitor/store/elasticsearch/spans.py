@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from monitor.query.analysis import EqualToken, Form, FuzzyToken, InflectedToken, WildcardToken, token_matchers
 from monitor.query.syntax import Or, Phrase, Word
 from monitor.store.elasticsearch.index_fields import sub_field
 
 if TYPE_CHECKING:
+    from monitor.models import Json
     from monitor.query.analysis import TokenMatcher
     from monitor.query.syntax import Node, NotNear
-
-Json: TypeAlias = dict[str, Any]
 
 
 def not_near(node: NotNear, field: str) -> Json:

@@ -13,7 +13,7 @@ from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.signature_cache import MIN_LOOKUPS, SignatureCache, StorySignature
 from monitor.store.listed_urls import alias_disposition
-from monitor.store.protocol import SearchResult
+from monitor.store.records import SearchResult
 from monitor.store.signature_index import MAX_NEAR_DUPLICATES
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
     from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
-    from monitor.store.protocol import DayCount, Facets
+    from monitor.store.records import DayCount, Facets
 
 VERSIONS_PER_RESPONSE = 100  # maximum number of versions in one response; each is a complete story
 
@@ -219,7 +219,7 @@ class Stories:
     ) -> SearchResult:
         newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
         sort = [{"_score": "desc"}, *newest] if relevance else newest
-        compiled = compile_search_query(query, now, since, before)
+        compiled = _compile_search_query(query, now, since, before)
         matches = self._cluster.find(
             "stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS
         )
@@ -236,7 +236,7 @@ class Stories:
     ) -> Iterator[Story]:
         matches = self._cluster.find(
             "stories",
-            compile_search_query(query, now, since),
+            _compile_search_query(query, now, since),
             sort=[{"id": "asc"}],
             after=[after] if after is not None else None,
             without=documents.INDEX_ONLY_FIELDS,
@@ -253,7 +253,7 @@ class Stories:
         before: datetime | None = None,
         limit: int = 10,
     ) -> Facets:
-        return facets.count_values(self._cluster, compile_search_query(query, now, since, before), limit=limit)
+        return facets.count_values(self._cluster, _compile_search_query(query, now, since, before), limit=limit)
 
     def daily_counts(
         self,
@@ -265,7 +265,7 @@ class Stories:
         field: str | None = None,
         limit: int = 10,
     ) -> list[DayCount]:
-        compiled = compile_search_query(query, now, since, before)
+        compiled = _compile_search_query(query, now, since, before)
         return facets.count_by_day(self._cluster, compiled, field=field, limit=limit)
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
@@ -380,7 +380,7 @@ def version_document_id(story: str, version: int) -> str:
     return f"{story}-{version}"
 
 
-def compile_search_query(
+def _compile_search_query(
     query: Node | None, now: datetime, since: datetime | None, before: datetime | None = None
 ) -> Json:
     """Returns the Elasticsearch query for the stories between two times that match ``query`` (None: all)."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeVar, assert_never
 from monitor.models import FrontierEntry, Hit, OutletState
 from monitor.similarity import signature
 from monitor.store.memory.state import QueuedNotification, copy_outlet_state
-from monitor.store.protocol import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
+from monitor.store.records import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from monitor.models import Story
     from monitor.store.memory.state import MemoryState
-    from monitor.store.protocol import Record
+    from monitor.store.records import Record
 
 K = TypeVar("K")
 V = TypeVar("V")

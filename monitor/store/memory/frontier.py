@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.models import CoverageCount, Disposition, SourceCoverage
 from monitor.store import listed_urls
-from monitor.store.protocol import MAX_PAGE_WAIT, UrlAlias, is_ahead
+from monitor.store.protocol import MAX_PAGE_WAIT, is_ahead
+from monitor.store.records import UrlAlias
 from monitor.urls import story_id
 
 if TYPE_CHECKING:

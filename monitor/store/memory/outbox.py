@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
-from monitor.store.protocol import MAX_DELIVERY_WAIT, MAX_LEASE_TERM, OutboxRecord, is_ahead
+from monitor.store.protocol import MAX_DELIVERY_WAIT, MAX_LEASE_TERM, is_ahead
+from monitor.store.records import OutboxRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

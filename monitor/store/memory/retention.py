@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.store.protocol import ExpiryKey
+from monitor.store.records import ExpiryKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from monitor.store.memory.state import MemoryState
-    from monitor.store.protocol import StoryExpiry
+    from monitor.store.records import StoryExpiry
 
 
 class Retention:

@@ -9,7 +9,7 @@ from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.occurrences import spans
 from monitor.query.syntax import AtLeast, Near, Not, NotNear, Phrase, Word, children
 from monitor.store.facet_counts import day_counts, most_frequent
-from monitor.store.protocol import FACET_FIELDS, Facets, SearchResult
+from monitor.store.records import FACET_FIELDS, Facets, SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.syntax import Node
     from monitor.store.memory.state import MemoryState
-    from monitor.store.protocol import DayCount
+    from monitor.store.records import DayCount
 
 
 class Search:
@@ -39,7 +39,7 @@ class Search:
         relevance: bool = False,
     ) -> SearchResult:
         matching = self._matching_documents(query, now=now, since=since, before=before)
-        newest = sorted(matching, key=_published_or_first_seen_at, reverse=True)
+        newest = sorted(matching, key=lambda document: document.story.time, reverse=True)
         if relevance and query is not None:
             newest.sort(key=lambda document: _relevance_score(query, document), reverse=True)
         page = newest[offset : offset + limit]
@@ -76,7 +76,7 @@ class Search:
     ) -> list[DayCount]:
         counts: Counter[tuple[date, str]] = Counter()
         for document in self._matching_documents(query, now=now, since=since, before=before):
-            day = _published_or_first_seen_at(document).date()
+            day = document.story.time.date()
             counts.update((day, value) for value in (_values(document, field) if field else {""}))
         return day_counts(counts, limit=limit)
 
@@ -108,16 +108,12 @@ class Search:
             ]
         is_match = story_predicate(query) if query is not None else None
         for document in map(AnalysedStory, stories):
-            if since is not None and _published_or_first_seen_at(document) < since:
+            if since is not None and document.story.time < since:
                 continue
-            if before is not None and _published_or_first_seen_at(document) >= before:
+            if before is not None and document.story.time >= before:
                 continue
             if is_match is None or is_match(document, now):
                 yield document
-
-
-def _published_or_first_seen_at(document: AnalysedStory) -> datetime:
-    return document.story.published_at or document.story.first_seen_at
 
 
 def _values(document: AnalysedStory, field: str) -> set[str]:

@@ -73,7 +73,7 @@ class Stories:
         with self._state.lock:
             stories = [self._state.latest_version(story) for story in self._state.story_versions]
         members: dict[str, list[Story]] = {}
-        for story in sorted(stories, key=lambda story: (story.published_at or story.first_seen_at, story.id)):
+        for story in sorted(stories, key=lambda story: (story.time, story.id)):
             if story.cluster in clusters:
                 members.setdefault(story.cluster, []).append(story)
         return {cluster: of_cluster[:limit] for cluster, of_cluster in members.items()}

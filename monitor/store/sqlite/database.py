@@ -285,10 +285,7 @@ class Database:
                 f"{self.path} is not a database", hint="name another file in store.url, or move this one away"
             ) from error
         except (apsw.CorruptError, apsw.NoFTS5Error) as error:  # SQLite may raise NoFTS5Error for a damaged schema
-            raise StoreRefused(
-                f"{self.path} is damaged: {error}",
-                hint=DAMAGE_HINT,
-            ) from error
+            raise StoreRefused(f"{self.path} is damaged: {error}", hint=DAMAGE_HINT) from error
         except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
             raise StoreRefused(
                 f"{self.path} cannot be opened for writing: {error}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitor.models import now
 from monitor.plural import plural
 from monitor.store.microseconds import micros
-from monitor.store.protocol import Finding
+from monitor.store.records import Finding
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.database import DAMAGE_HINT
 from monitor.store.sqlite.reindex import index_unindexed_stories
@@ -37,12 +37,10 @@ class Diagnosis:
             findings = [
                 _missing_index_entries(connection, repair=repair),
                 _stale_index_entries(connection, repair=repair),
-            ]
-            findings.append(_urls_of_missing_stories(connection, repair=repair))
-            findings += [
-                _orphans(connection, sql.COUNT_HITS_WITHOUT_STORY, "hit", "of stories that are not stored"),
-                _orphans(connection, sql.COUNT_VERSIONS_WITHOUT_STORY, "version", "of stories that are not stored"),
-                _orphans(connection, sql.COUNT_UNSENT_WITHOUT_STORY, "notification", "of stories that are not stored"),
+                _urls_of_lost_stories(connection, repair=repair),
+                _orphans(connection, sql.COUNT_HITS_WITHOUT_STORY, "hit"),
+                _orphans(connection, sql.COUNT_VERSIONS_WITHOUT_STORY, "version"),
+                _orphans(connection, sql.COUNT_UNSENT_WITHOUT_STORY, "notification"),
             ]
         yield from findings
         if repair:
@@ -53,10 +51,7 @@ def _integrity(connection: apsw.Connection) -> Finding:
     faults = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({MAX_SHOWN_FAULTS})")]
     if faults == ["ok"]:
         return Finding(text="the file is intact")
-    return Finding(
-        text=f"the file is damaged: {'; '.join(faults)}",
-        remedy=DAMAGE_HINT,
-    )
+    return Finding(text=f"the file is damaged: {'; '.join(faults)}", remedy=DAMAGE_HINT)
 
 
 def _missing_index_entries(connection: apsw.Connection, *, repair: bool) -> Finding:
@@ -78,8 +73,8 @@ def _stale_index_entries(connection: apsw.Connection, *, repair: bool) -> Findin
     return Finding(text=f"the index has {plural(len(stale), 'entry', 'entries')} without a story", is_repairable=True)
 
 
-def _urls_of_missing_stories(connection: apsw.Connection, *, repair: bool) -> Finding:
-    """Finds URLs with a story that was lost; one that `keep_for` has deleted leaves its versions behind neither."""
+def _urls_of_lost_stories(connection: apsw.Connection, *, repair: bool) -> Finding:
+    """Finds URLs whose story was lost, and not deleted by `keep_for`: then it would have no hits."""
     count = int(connection.execute(sql.COUNT_URLS_OF_LOST_STORIES).get)
     if not count:
         return Finding(text="every hit's URL has its story")
@@ -89,8 +84,11 @@ def _urls_of_missing_stories(connection: apsw.Connection, *, repair: bool) -> Fi
     return Finding(text=text, is_repairable=True)
 
 
-def _orphans(connection: apsw.Connection, statement: str, name: str, text: str) -> Finding:
+def _orphans(connection: apsw.Connection, statement: str, name: str) -> Finding:
     count = int(connection.execute(statement).get)
     if not count:
-        return Finding(text=f"no {name} {text}")
-    return Finding(text=f"{plural(count, name)} {text}", remedy="kept; `doctor --repair` fetches the stories again")
+        return Finding(text=f"no {name} of stories that are not stored")
+    return Finding(
+        text=f"{plural(count, name)} of stories that are not stored",
+        remedy="kept; `doctor --repair` fetches the stories again",
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.models import FrontierEntry, Hit, OutletState
 from monitor.store.microseconds import maybe_micros, micros
-from monitor.store.protocol import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
+from monitor.store.records import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
 from monitor.store.sqlite import fulltext, rows, sql
 from monitor.store.sqlite.stories import StoryWriter
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from monitor.store.protocol import Leases, Outbox, Record, Settings, Stories
+    from monitor.store.protocol import Leases, Outbox, Settings, Stories
+    from monitor.store.records import Record
     from monitor.store.sqlite.database import Database
 
 DUMP_BATCH_ROWS = 500  # read in one statement

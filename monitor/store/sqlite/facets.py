@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import orjson
 
 from monitor.store.facet_counts import day_counts, most_frequent
-from monitor.store.protocol import FACET_FIELDS, DayCount, Facets
+from monitor.store.records import FACET_FIELDS, DayCount, Facets
 from monitor.store.sqlite import rows, sql
 
 if TYPE_CHECKING:

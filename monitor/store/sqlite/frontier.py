@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from monitor.models import SourceCoverage
 from monitor.store import listed_urls
 from monitor.store.microseconds import from_micros, micros
-from monitor.store.protocol import MAX_PAGE_WAIT, UrlAlias
+from monitor.store.protocol import MAX_PAGE_WAIT
+from monitor.store.records import UrlAlias
 from monitor.store.sqlite import rows, sql
 from monitor.urls import story_id
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from monitor.models import Notification
-    from monitor.store.protocol import OutboxRecord
+    from monitor.store.records import OutboxRecord
     from monitor.store.sqlite.database import Database
 
 

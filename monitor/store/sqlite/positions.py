@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from monitor.query.analysis import FORM_ORDER, EqualToken
 from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.syntax import Value
+from monitor.store.sqlite.clauses import SectionStarts
 from monitor.store.sqlite.field_columns import COLUMNS_OF_WORDS, FULLTEXT_COLUMNS
-from monitor.store.sqlite.query_compiler import SectionStarts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.query.analysis import Form, TokenMatcher, Tokens
     from monitor.query.sections import Section
     from monitor.query.syntax import Node
-    from monitor.store.sqlite.query_compiler import AdjacentTokens, IndexPhrases
+    from monitor.store.sqlite.clauses import AdjacentTokens, IndexPhrases
 
 _K = TypeVar("_K")
 

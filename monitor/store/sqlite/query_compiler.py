@@ -10,10 +10,9 @@ stands for.
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from monitor.query import time_ranges
 from monitor.query.analysis import SIGNED_FORMS, EqualToken, Form, TokenMatcher, WildcardToken, token_matchers
@@ -21,6 +20,24 @@ from monitor.query.fields import NUMBER_FIELDS
 from monitor.query.sections import Section
 from monitor.query.syntax import And, AtLeast, Exists, Near, Node, Not, NotNear, Or, Phrase, Range, Value, Word, walk
 from monitor.store.microseconds import maybe_micros
+from monitor.store.sqlite.clauses import (
+    AdjacentTokens,
+    Clause,
+    ColumnClause,
+    IndexClause,
+    IndexPhrases,
+    MatchAll,
+    MatchNone,
+    SectionStarts,
+    Verification,
+    all_of,
+    any_of,
+    as_column_clause,
+    join,
+    join_columns,
+    positional_verification,
+    verified_in,
+)
 from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS, EXISTENCE_CONDITIONS
 from monitor.store.sqlite.tokens import SECTION_TERMS
 
@@ -46,34 +63,6 @@ class Vocabulary(Protocol):
         """Returns an FTS5 string of consecutive positions, each with its alternative terms."""
 
 
-class Verification(enum.IntEnum):
-    """What the matcher must read to decide whether a story that was found matches."""
-
-    NONE = 0
-    POSITIONS = 1  # the token positions that FTS5 reports
-    TEXT = 2
-
-
-@dataclass(frozen=True, slots=True)
-class AdjacentTokens:
-    """A phrase of an FTS5 expression: tokens side by side in a field."""
-
-    field: str
-    token_matchers: tuple[TokenMatcher, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SectionStarts:
-    """A phrase of an FTS5 expression: the positions at which the sentences or paragraphs of a field begin."""
-
-    field: str
-    section: Section
-
-
-#: The phrases of an FTS5 expression, in order: runs of adjacent tokens, values of a field, and beginnings of sections.
-IndexPhrases: TypeAlias = "tuple[AdjacentTokens | Value | SectionStarts, ...]"
-
-
 @dataclass(frozen=True, slots=True)
 class CompiledQuery:
     """How to find the stories that match a query.
@@ -96,55 +85,16 @@ class CompiledQuery:
     published_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _IndexClause:
-    """A condition on the full-text index; if ``negated``, the stories that ``match`` does not find."""
-
-    match: str
-    phrases: IndexPhrases
-    negated: bool = False
-    verification: Verification = Verification.NONE
-    scored: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _ColumnClause:
-    """A condition on the columns of `story`."""
-
-    where: str
-    parameters: tuple[str | int, ...]
-    verification: Verification = Verification.NONE
-
-
-@dataclass(frozen=True, slots=True)
-class _MatchAll:
-    """Every story, as far as SQL can decide."""
-
-    verification: Verification = Verification.NONE
-
-
-@dataclass(frozen=True, slots=True)
-class _MatchNone:
-    """No story."""
-
-    @property
-    def verification(self) -> Verification:
-        return Verification.NONE
-
-
-_Clause: TypeAlias = _IndexClause | _ColumnClause | _MatchAll | _MatchNone
-
-
 def compile_query(node: Node, vocabulary: Vocabulary, now: datetime) -> CompiledQuery:
     """Compiles a query; relative times count from ``now``."""
     compiler = _Compiler(vocabulary, now)
     nodes = node.nodes if isinstance(node, And) else (node,)
     clauses = [compiler.clause(child) for child in nodes]
-    if any(isinstance(clause, _MatchNone) for clause in clauses):
+    if any(isinstance(clause, MatchNone) for clause in clauses):
         return CompiledQuery(matches_nothing=True)
-    index_clauses = [clause for clause in clauses if isinstance(clause, _IndexClause)]
-    column_clauses = [clause for clause in clauses if isinstance(clause, _ColumnClause)]
-    match = compiler.positive(_all_of(index_clauses)) if index_clauses else None
+    index_clauses = [clause for clause in clauses if isinstance(clause, IndexClause)]
+    column_clauses = [clause for clause in clauses if isinstance(clause, ColumnClause)]
+    match = compiler.positive(all_of(index_clauses)) if index_clauses else None
     verification = max(clause.verification for clause in clauses)
     unverified = tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.verification)
     if any(isinstance(part, Range) for child in unverified for part in walk(child)):
@@ -182,7 +132,7 @@ class _Compiler:
         self.now = now
         self._any_story = f"field_values : {vocabulary.quoted([[vocabulary.value_term('any', '')]])}"
 
-    def clause(self, node: Node) -> _Clause:
+    def clause(self, node: Node) -> Clause:
         match node:
             case And(nodes):
                 return self._and([self.clause(child) for child in nodes])
@@ -193,7 +143,7 @@ class _Compiler:
             case Range():
                 return self._range(node)
             case Value():
-                return _IndexClause(self._phrase(node), (node,), scored=False)
+                return IndexClause(self._phrase(node), (node,), scored=False)
             case Word() | Phrase():
                 return self._leaf(node)
             case Near(gap=gap):
@@ -201,84 +151,83 @@ class _Compiler:
             case NotNear():
                 return self._not_near(node)
             case Exists(field):
-                return _ColumnClause(EXISTENCE_CONDITIONS[field], ())
+                return ColumnClause(EXISTENCE_CONDITIONS[field], ())
             case AtLeast():
-                clause = self.clause(_with_field(node.operand, node.field))
-                return clause if isinstance(clause, _MatchNone) else _verified_in(node.field, clause)
+                return verified_in(node.field, self.clause(_with_field(node.operand, node.field)))
             case _:
                 assert_never(node)
 
     # ---- and, or, not
 
-    def _and(self, clauses: Iterable[_Clause]) -> _Clause:
-        index_clauses: list[_IndexClause] = []
-        column_clauses: list[_ColumnClause] = []
+    def _and(self, clauses: Iterable[Clause]) -> Clause:
+        index_clauses: list[IndexClause] = []
+        column_clauses: list[ColumnClause] = []
         verification = Verification.NONE
         for clause in clauses:
             verification = max(verification, clause.verification)
             match clause:
-                case _MatchNone():
+                case MatchNone():
                     return clause
-                case _MatchAll():
+                case MatchAll():
                     pass
-                case _IndexClause():
+                case IndexClause():
                     index_clauses.append(clause)
-                case _ColumnClause():
+                case ColumnClause():
                     column_clauses.append(clause)
         if index_clauses and not column_clauses:
-            return replace(_all_of(index_clauses), verification=verification)
+            return replace(all_of(index_clauses), verification=verification)
         if index_clauses:
-            column_clauses.append(_as_column_clause(_all_of(index_clauses)))
-        return _join_columns("AND", column_clauses, verification) if column_clauses else _MatchAll(verification)
+            column_clauses.append(as_column_clause(all_of(index_clauses)))
+        return join_columns("AND", column_clauses, verification) if column_clauses else MatchAll(verification)
 
-    def _or(self, clauses: Iterable[_Clause]) -> _Clause:
-        index_clauses: list[_IndexClause] = []
-        column_clauses: list[_ColumnClause] = []
-        match_all: list[_MatchAll] = []
+    def _or(self, clauses: Iterable[Clause]) -> Clause:
+        index_clauses: list[IndexClause] = []
+        column_clauses: list[ColumnClause] = []
+        match_all: list[MatchAll] = []
         for clause in clauses:
             match clause:
-                case _MatchNone():
+                case MatchNone():
                     pass
-                case _MatchAll():
+                case MatchAll():
                     match_all.append(clause)
-                case _IndexClause():
+                case IndexClause():
                     index_clauses.append(clause)
-                case _ColumnClause():
+                case ColumnClause():
                     column_clauses.append(clause)
         if match_all:
             return min(match_all, key=lambda clause: clause.verification)
         if not index_clauses:
-            return _join_columns("OR", column_clauses) if column_clauses else _MatchNone()
+            return join_columns("OR", column_clauses) if column_clauses else MatchNone()
         if any(clause.negated for clause in index_clauses) and any(clause.verification for clause in index_clauses):
-            index_clause = self._any_story_verified(_join("OR", index_clauses))
+            index_clause = self._any_story_verified(join("OR", index_clauses))
         else:
-            index_clause = _any_of(index_clauses)
+            index_clause = any_of(index_clauses)
         if column_clauses:
-            return _join_columns("OR", [*column_clauses, _as_column_clause(index_clause)])
+            return join_columns("OR", [*column_clauses, as_column_clause(index_clause)])
         return index_clause
 
-    def _not(self, clause: _Clause) -> _Clause:
+    def _not(self, clause: Clause) -> Clause:
         match clause:
-            case _IndexClause(verification=Verification.POSITIONS):
+            case IndexClause(verification=Verification.POSITIONS):
                 return self._any_story_verified(clause)
             case _ if clause.verification:
-                return _MatchAll(Verification.TEXT)
-            case _MatchAll():
-                return _MatchNone()
-            case _MatchNone():
-                return _MatchAll()
-            case _IndexClause():
+                return MatchAll(Verification.TEXT)
+            case MatchAll():
+                return MatchNone()
+            case MatchNone():
+                return MatchAll()
+            case IndexClause():
                 return replace(clause, negated=not clause.negated)
-            case _ColumnClause():
+            case ColumnClause():
                 return replace(clause, where=f"NOT {clause.where}")
             case _:
                 assert_never(clause)
 
-    def _any_story_verified(self, clause: _IndexClause) -> _IndexClause:
+    def _any_story_verified(self, clause: IndexClause) -> IndexClause:
         """Returns a clause that finds any story and reports the positions of this clause's phrases."""
         return replace(clause, match=self._any_story, negated=False, scored=False)
 
-    def positive(self, clause: _IndexClause) -> str:
+    def positive(self, clause: IndexClause) -> str:
         """Returns the clause's expression; a negated one becomes "any story NOT match"."""
         return f"({self._any_story} NOT {clause.match})" if clause.negated else clause.match
 
@@ -292,7 +241,7 @@ class _Compiler:
 
     # ---- leaves
 
-    def _range(self, node: Range) -> _ColumnClause:
+    def _range(self, node: Range) -> ColumnClause:
         column = f"story.{COLUMN_OF_RANGE[node.field]}"
         if node.field in NUMBER_FIELDS:
             first, end = time_ranges.number_interval(node.low, node.high)
@@ -301,13 +250,13 @@ class _Compiler:
             first, end = maybe_micros(from_time), maybe_micros(before_time)
         bounds = [(operator, bound) for operator, bound in ((">=", first), ("<", end)) if bound is not None]
         where = " AND ".join([f"{column} IS NOT NULL", *(f"{column} {operator} ?" for operator, _ in bounds)])
-        return _ColumnClause(f"({where})", tuple(bound for _, bound in bounds))
+        return ColumnClause(f"({where})", tuple(bound for _, bound in bounds))
 
-    def _leaf(self, leaf: Word | Phrase) -> _Clause:
+    def _leaf(self, leaf: Word | Phrase) -> Clause:
         sequence = token_matchers(leaf)
         terms = [self._terms(token_match) for token_match in sequence]
         if not sequence or any(forms is not None and not forms for forms in terms):
-            return _MatchNone()
+            return MatchNone()
         sloppy = isinstance(leaf, Phrase) and leaf.slop and len(sequence) > 1
         if any(
             forms is None and not self._is_prefix(token_match)
@@ -319,17 +268,17 @@ class _Compiler:
         assert isinstance(leaf, Phrase)
         # Positions that fit within the slop span at most the slop and the phrase's own length.
         strings = " ".join(self._string((token_match,)) for token_match in sequence)
-        return _IndexClause(
+        return IndexClause(
             f"{_index_columns(leaf.field)} : NEAR({strings}, {leaf.slop + len(sequence) - 2})",
             tuple(AdjacentTokens(leaf.field, (token_match,)) for token_match in sequence),
-            verification=_positional_verification(leaf.field),
+            verification=positional_verification(leaf.field),
         )
 
-    def _adjacent(self, field: str, sequence: tuple[TokenMatcher, ...]) -> _IndexClause:
+    def _adjacent(self, field: str, sequence: tuple[TokenMatcher, ...]) -> IndexClause:
         phrase = AdjacentTokens(field, sequence)
-        return _IndexClause(self._phrase(phrase), (phrase,))
+        return IndexClause(self._phrase(phrase), (phrase,))
 
-    def _all_tokens(self, field: str, sequence: Iterable[TokenMatcher]) -> _Clause:
+    def _all_tokens(self, field: str, sequence: Iterable[TokenMatcher]) -> Clause:
         """Returns a clause for all of the tokens at any position, without those that stand for too many words."""
         clauses = [
             self._adjacent(field, (token_match,))
@@ -337,40 +286,39 @@ class _Compiler:
             if self._terms(token_match) or self._is_prefix(token_match)
         ]
         if not clauses:
-            return _MatchAll(Verification.TEXT)
-        return replace(_all_of(clauses), verification=Verification.TEXT)
+            return MatchAll(Verification.TEXT)
+        return replace(all_of(clauses), verification=Verification.TEXT)
 
-    def _near(self, near: Near, gap: int) -> _Clause:
+    def _near(self, near: Near, gap: int) -> Clause:
         left, right = self._operand(near.left, near.field), self._operand(near.right, near.field)
         if left == [] or right == []:
-            return _MatchNone()
+            return MatchNone()
         if left is not None and right is not None and len(left) * len(right) <= MAX_ALTERNATIVES:
-            return _any_of([self._pair(near, gap, *pair) for pair in product(left, right)])
-        clause = self._both_operands(near)
-        return clause if isinstance(clause, _MatchNone) else _verified_in(near.field, clause)
+            return any_of([self._pair(near, gap, *pair) for pair in product(left, right)])
+        return verified_in(near.field, self._both_operands(near))
 
-    def _both_operands(self, near: Near) -> _Clause:
+    def _both_operands(self, near: Near) -> Clause:
         return self._and([self.clause(_with_field(operand, near.field)) for operand in (near.left, near.right)])
 
-    def _near_in_section(self, near: Near, section: Section) -> _Clause:
+    def _near_in_section(self, near: Near, section: Section) -> Clause:
         """Returns a clause for stories with both operands, and the positions at which sections begin."""
         clause = self._both_operands(near)
-        if isinstance(clause, _IndexClause):
+        if isinstance(clause, IndexClause):
             clause = replace(clause, phrases=(*clause.phrases, SectionStarts(near.field, section)))
-        return clause if isinstance(clause, _MatchNone) else _verified_in(near.field, clause)
+        return verified_in(near.field, clause)
 
-    def _not_near(self, node: NotNear) -> _Clause:
+    def _not_near(self, node: NotNear) -> Clause:
         """Returns a clause for stories with the left operand, and the positions of both operands."""
         left, right = (self.clause(_with_field(operand, node.field)) for operand in (node.left, node.right))
-        if isinstance(left, _MatchNone) or isinstance(right, _MatchNone):
+        if isinstance(left, MatchNone) or isinstance(right, MatchNone):
             return left
-        if not isinstance(left, _IndexClause) or not isinstance(right, _IndexClause):
+        if not isinstance(left, IndexClause) or not isinstance(right, IndexClause):
             return replace(left, verification=Verification.TEXT)
         verification = max(left.verification, right.verification)
         clause = replace(left, phrases=left.phrases + right.phrases, verification=verification)
-        return _verified_in(node.field, clause)
+        return verified_in(node.field, clause)
 
-    def _pair(self, near: Near, gap: int, left: AdjacentTokens, right: AdjacentTokens) -> _IndexClause:
+    def _pair(self, near: Near, gap: int, left: AdjacentTokens, right: AdjacentTokens) -> IndexClause:
         """Returns FTS5's own NEAR, which has no order and lets two phrases share tokens that they have in common."""
         left_terms, right_terms = (
             {term for token_match in phrase.token_matchers for term in self._terms(token_match) or ()}
@@ -379,10 +327,10 @@ class _Compiler:
         may_overlap = not left_terms.isdisjoint(right_terms) or _has_signs(left) or _has_signs(right)
         exact = not near.ordered and not may_overlap and near.field != "author"
         strings = f"{self._string(left.token_matchers)} {self._string(right.token_matchers)}"
-        return _IndexClause(
+        return IndexClause(
             f"{_index_columns(near.field)} : NEAR({strings}, {gap})",
             (left, right),
-            verification=Verification.NONE if exact else _positional_verification(near.field),
+            verification=Verification.NONE if exact else positional_verification(near.field),
         )
 
     def _operand(self, node: Node, field: str) -> list[AdjacentTokens] | None:
@@ -439,73 +387,6 @@ def _has_signs(phrase: AdjacentTokens) -> bool:
         isinstance(token_match, EqualToken) and token_match.form in SIGNED_FORMS
         for token_match in phrase.token_matchers
     )
-
-
-def _all_of(clauses: Sequence[_IndexClause]) -> _IndexClause:
-    required = [clause for clause in clauses if not clause.negated]
-    excluded = [clause for clause in clauses if clause.negated]
-    if not required:
-        return replace(_join("OR", excluded), negated=True)
-    conjunction = _join("AND", required)
-    return _and_not(conjunction, _join("OR", excluded)) if excluded else conjunction
-
-
-def _any_of(clauses: Sequence[_IndexClause]) -> _IndexClause:
-    optional = [clause for clause in clauses if not clause.negated]
-    negated = [clause for clause in clauses if clause.negated]
-    if not negated:
-        return _join("OR", optional)
-    conjunction = _join("AND", negated)  # a OR NOT b is NOT (b NOT a)
-    return replace(_and_not(conjunction, _join("OR", optional)) if optional else conjunction, negated=True)
-
-
-def _join(operator: str, clauses: Sequence[_IndexClause]) -> _IndexClause:
-    if len(clauses) == 1:
-        return clauses[0]
-    return _IndexClause(
-        f"({f' {operator} '.join(clause.match for clause in clauses)})",
-        tuple(phrase for clause in clauses for phrase in clause.phrases),
-        verification=max(clause.verification for clause in clauses),
-        scored=any(clause.scored for clause in clauses),
-    )
-
-
-def _and_not(required: _IndexClause, excluded: _IndexClause) -> _IndexClause:
-    return _IndexClause(
-        f"({required.match} NOT {excluded.match})",
-        required.phrases + excluded.phrases,
-        verification=max(required.verification, excluded.verification),
-        scored=required.scored,
-    )
-
-
-def _as_column_clause(clause: _IndexClause) -> _ColumnClause:
-    """Returns the clause as a condition on `story`; FTS5 reports no token positions there."""
-    where = "story.sort_key IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?)"
-    return _ColumnClause(
-        f"NOT {where}" if clause.negated else where,
-        (clause.match,),
-        Verification.TEXT if clause.verification else clause.verification,
-    )
-
-
-def _join_columns(
-    operator: str, clauses: Sequence[_ColumnClause], verification: Verification = Verification.NONE
-) -> _ColumnClause:
-    where = f" {operator} ".join(clause.where for clause in clauses)
-    parameters = tuple(value for clause in clauses for value in clause.parameters)
-    verification = max(verification, *(clause.verification for clause in clauses))
-    return _ColumnClause(f"({where})", parameters, Verification.TEXT if verification else verification)
-
-
-def _verified_in(field: str, clause: _IndexClause | _ColumnClause | _MatchAll) -> _Clause:
-    """Returns a clause that finds more than it should, with the verification that decides."""
-    return replace(clause, verification=max(clause.verification, _positional_verification(field)))
-
-
-def _positional_verification(field: str) -> Verification:
-    """Returns TEXT for authors, one column of the index but separate texts for the matcher, else POSITIONS."""
-    return Verification.TEXT if field == "author" else Verification.POSITIONS
 
 
 def _index_columns(field: str) -> str:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from monitor.store import signature_index
 from monitor.store.microseconds import from_micros, micros
-from monitor.store.protocol import ExpiryKey
+from monitor.store.records import ExpiryKey
 from monitor.store.sqlite import rows, sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from monitor.store.protocol import StoryExpiry
+    from monitor.store.records import StoryExpiry
     from monitor.store.sqlite.database import Database
 
 SPACE_STEP_PAGES = 2000  # of 4 KiB, returned to the file system in one transaction

@@ -27,7 +27,7 @@ from monitor.models import (
     rfc3339,
 )
 from monitor.store.microseconds import from_micros, maybe_from_micros, maybe_micros, micros
-from monitor.store.protocol import OutboxRecord
+from monitor.store.records import OutboxRecord
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.database import deflate, inflate
 

@@ -12,7 +12,7 @@ import apsw
 
 from monitor.itertools_compat import batched
 from monitor.store.microseconds import micros
-from monitor.store.protocol import SearchResult
+from monitor.store.records import SearchResult
 from monitor.store.sqlite import facets, rows, sql
 from monitor.store.sqlite.search_statement import (
     BATCH_STORIES,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from monitor.models import Story
     from monitor.query.syntax import Node
-    from monitor.store.protocol import DayCount, Facets
+    from monitor.store.records import DayCount, Facets
     from monitor.store.sqlite.database import Database
 
 MAX_SEARCH_SECONDS = 1.0  # of CPU time, so that a search is not refused because other programs use the CPU

@@ -14,8 +14,9 @@ from monitor.errors import StoreRefused
 from monitor.query.matcher import analysed_story, matches
 from monitor.store.microseconds import micros
 from monitor.store.sqlite import rows, sql
+from monitor.store.sqlite.clauses import Verification
 from monitor.store.sqlite.positions import PositionMatcher
-from monitor.store.sqlite.query_compiler import CompiledQuery, Verification, compile_query
+from monitor.store.sqlite.query_compiler import CompiledQuery, compile_query
 from monitor.store.sqlite.reindex import require_complete_index
 from monitor.store.sqlite.vocabulary import Vocabulary
 

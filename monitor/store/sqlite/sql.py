@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from monitor.store.protocol import FACET_FIELDS
+from monitor.store.records import FACET_FIELDS
 from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
 
 STORY_COLUMNS = (

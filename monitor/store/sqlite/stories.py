@@ -165,7 +165,7 @@ def _free_sort_key(connection: apsw.Connection, story: Story) -> int:
     Many stories have the same time, because some outlets publish only the day.  The first thousand of them get
     consecutive sort keys; more get pseudo-random ones from a range that doubles until an unused one is found.
     """
-    sort_key = micros(story.published_at or story.first_seen_at) // 1000
+    sort_key = micros(story.time) // 1000
     if not connection.execute(sql.SELECT_SORT_KEY_IS_TAKEN, (sort_key,)).get:
         return sort_key
     free: int | None = connection.execute(sql.SELECT_NEXT_FREE_SORT_KEY, (sort_key,)).get
