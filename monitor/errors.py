@@ -2,6 +2,7 @@
 
 MonitorError                     base class: one line for the user, with a hint
 ├── ConfigError                  invalid configuration; lists all faults of monitor.yaml and environment
+├── InvalidArgument              a call of the Python API has an argument that cannot be read
 ├── QueryError                   a query that does not parse, with its column and a hint
 │   └── FragmentError            a query uses a fragment whose own text does not parse
 ├── StoreError
@@ -10,6 +11,7 @@ MonitorError                     base class: one line for the user, with a hint
 ├── LeaseLost                    another process took over the outlet: stop, write nothing
 ├── FetchError                   a page or feed could not be fetched
 ├── ExtractionError              extraction of a page crashed, timed out or failed
+├── NoArticle                    a page has no article: an index, a video, a login, ...
 ├── WorkersUnavailable           no extraction worker can be started: no page is at fault
 ├── KibanaError                  Kibana does not answer, refuses the import, or rejects an object
 ├── RenderingUnavailable         the rendering engine of an outlet is not installed or does not answer
@@ -47,6 +49,10 @@ class ConfigError(MonitorError):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = tuple(faults)
+
+
+class InvalidArgument(MonitorError):
+    """An argument of the Python API cannot be read; the message begins with its name."""
 
 
 class QueryError(MonitorError):
@@ -117,6 +123,14 @@ class ExtractionError(MonitorError):
     def label(self) -> str:
         """The name of the failure that is counted, stored and printed."""
         return self.kind.label
+
+
+class NoArticle(MonitorError):
+    """A page has no article; ``kind`` is the kind of page, see `monitor.models.NotArticle`."""
+
+    def __init__(self, message: str, *, kind: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
 
 
 class WorkersUnavailable(MonitorError):

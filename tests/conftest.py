@@ -39,6 +39,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)])
+def each_store_settings(request: pytest.FixtureRequest) -> StoreSettings:
+    """Settings of an empty store of each kind in turn; the file of SQLite is in ``tmp_path``."""
+    from monitor.config.schema import StoreSettings
+
+    if request.param == "sqlite":
+        return StoreSettings(url="sqlite:monitor.db", timeout=timedelta(seconds=30))
+    settings: StoreSettings = request.getfixturevalue("elasticsearch_store")
+    return settings
+
+
+@pytest.fixture
+def each_store(each_store_settings: StoreSettings, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind in turn."""
+    from monitor.store import open_store
+
+    store = open_store(each_store_settings, tmp_path)
+    store.setup()
+    yield store
+    store.close()
+
+
 @pytest.fixture(scope="session")
 def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real Elasticsearch: MONITOR_TEST_ELASTICSEARCH, or one that lives as long as the test run."""

@@ -18,7 +18,7 @@ import click
 
 from monitor.cli.context import CommandContext, with_context
 from monitor.errors import ExtractionError, FetchError
-from monitor.models import Article, Candidate, FrontierEntry, NotArticle, Page, Story, now
+from monitor.models import Article, NotArticle, Page, now
 from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Config, Outlet
     from monitor.crawl.fetch import Fetcher
-    from monitor.models import Json
+    from monitor.models import Json, Story
 
 _CANONICAL_URL_PATTERN = re.compile(
     rb"""<link[^>]+rel=["']?canonical["']?[^>]+href=["']?(https?://[^"'\s>]+)"""
@@ -94,6 +94,8 @@ def extract_command(
     config = _load_config(context, outlet_name)
     with context.spinner("fetching"):
         fetched = _fetch_pages(config, [name for name in pages if _is_url(name)], outlet_name, render)
+    from monitor.ingest.story_of_article import story_of_page
+
     status = 0
 
     async def extract_and_print(bar: Progress) -> None:
@@ -103,7 +105,7 @@ def extract_command(
         async for name, outlet, page, result in _extract_pages(config, pages, page_urls, fetched, outlet_name):
             bar.advance(task)
             problem = _problem_text(result)
-            story = None if page is None or not isinstance(result, Article) else _story_of(outlet, page, result)
+            story = None if page is None or not isinstance(result, Article) else story_of_page(outlet, page, result)
             if as_json:
                 _print_json(name, page, story, result, problem)
             elif story is not None:
@@ -288,15 +290,6 @@ def _looks_like_html(body: bytes) -> bool:
     head = body[:SNIFFED_PAGE_BYTES]
     controls = len(_CONTROL_BYTE_PATTERN.findall(head))
     return _HTML_TAG_START_PATTERN.search(head) is not None and controls <= len(head) // 50
-
-
-def _story_of(outlet: Outlet, page: Page, article: Article) -> Story:
-    from monitor.ingest.story_of_article import story_from
-    from monitor.urls import story_id
-
-    candidate = Candidate(url=page.url, outlet=outlet.name)
-    entry = FrontierEntry(id=story_id(page.url), candidate=candidate, first_seen_at=page.fetched_at, next_at=None)
-    return story_from(outlet, entry, page, article)
 
 
 def _problem_text(result: ExtractResult) -> str:

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import struct
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from monitor.extract import worker
@@ -71,7 +73,7 @@ class WorkerProcess:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([*_preloaded_modules])
         try:
-            with _start_lock, _terminal_signals_blocked():
+            with _start_lock, _terminal_signals_blocked(), _main_module_hidden():
                 connection, worker_connection = context.Pipe()
                 with worker_connection:  # closed here, so that the end of the worker closes the pipe
                     process = context.Process(
@@ -163,6 +165,21 @@ def _terminal_signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+
+
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Starts a process that does not import the program's main module.
+
+    It needs nothing of that, and the main module of another program, which uses the Python API, may lack the guard
+    that `multiprocessing` demands: each worker would run the program again.
+    """
+    main_module = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main_module
 
 
 def _set_transfer_timeout(connection: Connection) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.ingest.text_limits import limited_article
-from monitor.models import Story
+from monitor.models import Candidate, FrontierEntry, Story
 from monitor.query.segmentation import words_of
 from monitor.urls import canonical_url, story_id
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Outlet
-    from monitor.models import Article, ArticleAnalysis, FrontierEntry, Page
+    from monitor.models import Article, ArticleAnalysis, Page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +74,13 @@ def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Articl
     """
     limited = article if valid_analysis(article) else limited_article(article)
     return StoryBasis.of(outlet, entry).story_of(page, limited)
+
+
+def story_of_page(outlet: Outlet, page: Page, article: Article) -> Story:
+    """Returns the article of a page that no source has listed as a story, see `story_from`."""
+    candidate = Candidate(url=page.url, outlet=outlet.name)
+    entry = FrontierEntry(id=story_id(page.url), candidate=candidate, first_seen_at=page.fetched_at, next_at=None)
+    return story_from(outlet, entry, page, article)
 
 
 def valid_analysis(article: Article) -> ArticleAnalysis | None:
