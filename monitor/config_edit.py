@@ -42,6 +42,11 @@ def targets_of_alert(text: str, name: str) -> list[str | Json]:
     return yaml_spans.items_at(entry, "to") if entry is not None else []
 
 
+def text_with_outlet(text: str, values: Json) -> str:
+    """Returns the file's text with an outlet added; a key with None is left out."""
+    return _text_with_entry(text, ("outlets",), None, values, "outlet")
+
+
 def text_with_user(text: str, name: str | None, values: Json) -> str:
     """Returns the file's text with an entry of ``web.users`` changed, or added if ``name`` is None."""
     return _text_with_entry(text, ("web", "users"), name, values, "user")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,9 +14,12 @@ from monitor.failures import FailureKind
 from monitor.plural import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.config import Config, Outlet
     from monitor.crawl.discover import DiscoveredSources
     from monitor.crawl.fetch import Fetcher
+    from monitor.crawl.outlet_preview import OutletPreview
 
 MAX_SHOWN_SECTIONS = 10  # in the output, polled or not
 _NO_HTTPS_KINDS = frozenset(
@@ -26,8 +30,10 @@ _NO_HTTPS_KINDS = frozenset(
 @click.command("discover")
 @click.argument("url")
 @click.option("--name", help="The outlet's name in the output (default: the title of its feed, else the host).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with the newest stories and the text of two.")
+@click.option("--public-only", is_flag=True, help="Connect to no private address, also if URL names it.")
 @with_context
-def discover_command(context: CommandContext, *, url: str, name: str | None) -> int:
+def discover_command(context: CommandContext, *, url: str, name: str | None, as_json: bool, public_only: bool) -> int:
     """Find the feeds, sitemaps and sections of a site, as YAML to paste under outlets:.
 
     It prints the sources that the monitor would poll by default; other sources it found are comments, after #.
@@ -36,6 +42,7 @@ def discover_command(context: CommandContext, *, url: str, name: str | None) -> 
     Examples:
       media-monitor discover https://www.nationaltechnology.co.uk/
       media-monitor discover tass.com | sed -i '/^outlets:/r /dev/stdin' monitor.yaml
+      media-monitor discover tass.com --json | jq '.sources[] | select(.is_polled)'
     """
     from pydantic import ValidationError
 
@@ -44,18 +51,30 @@ def discover_command(context: CommandContext, *, url: str, name: str | None) -> 
     address = url if "://" in url else f"https://{url}/"
     host = (urlsplit(address).hostname or "").removeprefix("www.")
     try:
-        outlet = Outlet(name=name or host or "outlet", url=address, **_configured_access(context, address))
+        access = _configured_access(context, address)
+        outlet = Outlet(name=name or host or "outlet", url=address, public_only=public_only, **access)
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
     try:
         with context.spinner(f"looking through {host}"):
-            found, discovered, script_reason = _discover_sources(outlet, _config(context), name=name)
+            preview = _preview_outlet(
+                outlet,
+                _config(context),
+                name=name,
+                reads_stories=as_json,
+                on_progress=partial(context.err.print, markup=False) if as_json else lambda _: None,
+            )
     except FetchError as error:
         if "://" in url or error.kind not in _NO_HTTPS_KINDS:
             raise
         raise MonitorError(f"{address}: {error.message}", hint=f"https:// was assumed; or write http://{url}") from None
-    click.echo(_outlet_yaml(found, discovered, script_reason), nl=False)
-    if not (discovered.feeds or discovered.sitemaps):
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps(preview.to_json()))
+        return 0
+    click.echo(_outlet_yaml(preview.outlet, preview.discovered, preview.script_reason), nl=False)
+    if not (preview.discovered.feeds or preview.discovered.sitemaps):
         context.err.print("No feed and no sitemap found; the monitor will read the home page and its sections.")
     return 0
 
@@ -84,31 +103,19 @@ def _config(context: CommandContext) -> Config:
     return Config()
 
 
-def _discover_sources(
-    outlet: Outlet, config: Config, *, name: str | None
-) -> tuple[Outlet, DiscoveredSources, str | None]:
-    """Returns the outlet, its sources, and why its story pages need rendering, None if they do not.
-
-    The outlet's name is ``name``, else the title of its feed.  Raises FetchError if the site cannot be fetched.
-    """
-    from monitor.crawl import discover
+def _preview_outlet(
+    outlet: Outlet, config: Config, *, name: str | None, reads_stories: bool, on_progress: Callable[[str], None]
+) -> OutletPreview:
+    """Raises FetchError if the site cannot be fetched; see `outlet_preview.preview_outlet`."""
+    from monitor.crawl.outlet_preview import preview_outlet
     from monitor.crawl.process import run_one_off
-    from monitor.models import now
 
-    async def discover_with_fetcher(fetcher: Fetcher) -> tuple[Outlet, DiscoveredSources, str | None]:
-        since = now() - config.crawl.max_age
-        found, feeds = await discover.resolve_feed_address(outlet, fetcher)
-        discovered = await discover.with_section_story_counts(
-            await discover.discover_sources(found, fetcher, since=since, known_feeds=feeds),
-            found,
-            fetcher,
-            since=since,
+    async def preview(fetcher: Fetcher) -> OutletPreview:
+        return await preview_outlet(
+            outlet, fetcher, config.crawl, name=name, reads_stories=reads_stories, on_progress=on_progress
         )
-        reason = await discover.rendering_reason(found, discovered, fetcher, since=since)
-        title = name or await discover.feed_title(found, discovered, fetcher)
-        return found.model_copy(update={"name": title or outlet.name}), discovered, reason
 
-    return run_one_off(config.crawl, discover_with_fetcher, config.outlets)
+    return run_one_off(config.crawl, preview, config.outlets)
 
 
 def _outlet_yaml(outlet: Outlet, discovered: DiscoveredSources, script_reason: str | None) -> str:

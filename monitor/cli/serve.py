@@ -51,6 +51,7 @@ def open_page(context: CommandContext, listen: str | None) -> Iterator[tuple[Ser
     from monitor.web.config_file import ConfigFile
     from monitor.web.services import Services
     from monitor.web.serving import listening_socket, require_access_rules, url_of
+    from monitor.web.site_search import SiteSearches
 
     settings = context.config.web
     address = listen or settings.listen
@@ -62,7 +63,9 @@ def open_page(context: CommandContext, listen: str | None) -> Iterator[tuple[Ser
     config_file = ConfigFile(context.config_path, context.config, os.environ)
     with listening_socket(address) as listening, context.open_store() as store:
         context.err.print(f"The page is open: {url_of(listening)}", markup=False)
-        yield Services(store=store, config_file=config_file, accounts=Accounts()), listening
+        with SiteSearches(context.config_path) as site_searches:
+            services = Services(store=store, config_file=config_file, accounts=Accounts(), site_searches=site_searches)
+            yield services, listening
 
 
 def require_libraries() -> None:

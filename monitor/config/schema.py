@@ -135,6 +135,7 @@ class Outlet(FrozenModel):
     sections: WebUrls = ()
     hosts: HostNames = ()  # further hosts that belong to this outlet; "any" for an aggregator
     verify: bool = True  # require a trusted TLS certificate; false accepts any certificate
+    public_only: bool = False  # a host that is named here may not have a private address; the page writes it
     language: Language | None = None
     country: Country | None = None
     every: PositiveDuration | None = None  # longest time between two polls

@@ -19,22 +19,23 @@ from monitor.discovery.feed_head import feed_head, is_feed
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, drop_frames
 from monitor.failures import FailureKind
-from monitor.models import SourceDiscovery
+from monitor.models import Page, SourceDiscovery
 from monitor.rendering.auto import reason_to_render
 from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
     from monitor.discovery.publishers import Publishers
-    from monitor.models import OutletState
+    from monitor.models import Candidate, OutletState
 
 DISCOVERY_LIFETIME = timedelta(days=7)  # age at which an outlet's discovered sources are discovered again
 FAILED_DISCOVERY_LIFETIME = timedelta(hours=6)  # the same age for a failing outlet, which may have moved its feed
 MAX_PROBED_URLS_PER_KIND = 12  # URLs requested in one discovery for each source kind
+MAX_SAMPLE_PAGES = 2  # stories that are fetched to see how the site's pages are made
 MAX_POLLED_FEEDS, MAX_POLLED_SITEMAPS, MAX_POLLED_SECTIONS = 5, 3, 5  # for an outlet that configures no source
 
 
@@ -155,27 +156,47 @@ async def with_section_story_counts(
     return replace(discovered, story_counts={**discovered.story_counts, **section_counts})
 
 
-async def rendering_reason(
+async def listed_stories(
     outlet: Outlet, discovered: DiscoveredSources, fetcher: Fetcher, *, since: datetime
-) -> str | None:
-    """Returns why the site's pages need a rendering engine; None if they do not or none can be fetched.
-
-    Fetches two stories of the feed (else sitemap) with the most recent stories, or the home page if neither has any.
-    """
-    addresses = [outlet.url]
-    for kind, urls in (("feed", discovered.feeds), ("sitemap", discovered.sitemaps)):
+) -> list[Candidate]:
+    """Returns the recent stories of the feed with the most of them, else of such a sitemap or section."""
+    for kind, urls in (
+        ("feed", discovered.feeds),
+        ("sitemap", discovered.sitemaps),
+        ("section", (outlet.url, *discovered.sections)),
+    ):
         best = max(urls, key=lambda url: discovered.story_counts.get(url, 0), default=None)
         if best is not None and discovered.story_counts.get(best):
             results = await read_source(Source(kind, best), {}, outlet=outlet, fetcher=fetcher, since=since)
-            parsed_sources = [result.parsed for result in results if result.parsed is not None]
-            addresses = [candidate.url for parsed in parsed_sources for candidate in parsed.candidates][:2]
-            break
-    reasons = []
-    for address in addresses:
-        with suppress(FetchError):
-            page = await fetcher.fetch_page(outlet.model_copy(update={"render": "none"}), address)
-            if page is not None:
-                reasons.append(await asyncio.to_thread(reason_to_render, page))
+            return [
+                candidate
+                for result in results
+                for candidate in _recent_candidates(result, outlet, since, fetcher.publishers)
+            ]
+    return []
+
+
+async def fetch_samples(
+    outlet: Outlet, listed: Sequence[Candidate], fetcher: Fetcher
+) -> dict[str, Page | FetchError | None]:
+    """Fetches MAX_SAMPLE_PAGES of the listed stories, or the home page if none is listed, without rendering.
+
+    Returns the page or the failure by URL; None if no page arrived.
+    """
+    plain = outlet.model_copy(update={"render": "none"})
+    samples: dict[str, Page | FetchError | None] = {}
+    for address in [candidate.url for candidate in listed[:MAX_SAMPLE_PAGES]] or [outlet.url]:
+        try:
+            samples[address] = await fetcher.fetch_page(plain, address)
+        except FetchError as error:
+            drop_frames(error)
+            samples[address] = error
+    return samples
+
+
+async def rendering_reason(samples: Iterable[Page | FetchError | None]) -> str | None:
+    """Returns why all sample pages need a rendering engine; None if one does not or none was fetched."""
+    reasons = [await asyncio.to_thread(reason_to_render, page) for page in samples if isinstance(page, Page)]
     return reasons[0] if reasons and all(reasons) else None
 
 
@@ -201,20 +222,22 @@ async def recent_story_counts(
         )
         if results[0].error is None:
             story_counts[address] = sum(
-                _count_recent_stories(result, outlet, since, fetcher.publishers) for result in results
+                len(_recent_candidates(result, outlet, since, fetcher.publishers)) for result in results
             )
     return story_counts
 
 
-def _count_recent_stories(result: SourceResult, outlet: Outlet, since: datetime, publishers: Publishers) -> int:
-    """Returns the number of candidates that a poll would keep from the source; 0 if it was not parsed."""
+def _recent_candidates(
+    result: SourceResult, outlet: Outlet, since: datetime, publishers: Publishers
+) -> Sequence[Candidate]:
+    """Returns the candidates that a poll would keep from the source; none if it was not parsed."""
     if result.parsed is None:
-        return 0
+        return ()
     lists_stories = result.parsed.lists_stories(result.source.kind)
     filtered = filter_candidates(
         result.parsed.candidates, outlet=outlet, since=since, from_feed=lists_stories, publishers=publishers
     )
-    return len(filtered.kept)
+    return filtered.kept
 
 
 def remembered_sources(state: OutletState, *, now: datetime) -> tuple[Source, ...]:

@@ -75,8 +75,10 @@ def trusted_hosts(outlet: Outlet, others: Iterable[Outlet] = ()) -> TrustedHosts
     """Returns (host, port) of each URL in the outlet's configuration, and its ``hosts`` with the ports 80 and 443.
 
     An aggregator on a private IP address, such as a bridge on this machine, also gets the hosts of the ``others``.  One
-    on the internet must not lead to private hosts.
+    on the internet must not lead to private hosts.  With ``public_only`` no host is trusted.
     """
+    if outlet.public_only:
+        return frozenset()
     login_urls = (outlet.login.url,) if outlet.login else ()
     urls = (outlet.url, *outlet.feeds, *outlet.sitemaps, *outlet.sections, *login_urls)
     host_urls = (f"{scheme}://{host}/" for host in outlet.named_hosts for scheme in ("http", "https"))

@@ -21,6 +21,7 @@ from monitor.query.lint_notes import configured_values
 from monitor.query.syntax import And, Node, Or, children, is_positive
 from monitor.web import charts
 from monitor.web.alerts import alert_url, find_alert, shown_values
+from monitor.web.config_file import faults_of_entry, file_text
 from monitor.web.forms import read_form, text_field
 from monitor.web.pages import render
 from monitor.web.services import services_of
@@ -80,7 +81,7 @@ def edit_page(request: Request) -> Response:
         fields = shown_values({**shown, "to": [target_name(address) for address in alert.to]})
     else:
         fields = {**dict.fromkeys(EDITED_KEYS, ""), **DEFAULT_VALUES, "query": request.query_params.get("q", "")}
-    return _form_page(request, name, fields, digest=config_edit.digest_of(_file_text(services)))
+    return _form_page(request, name, fields, digest=config_edit.digest_of(file_text(services.config_file)))
 
 
 async def save_alert(request: Request) -> Response:
@@ -97,7 +98,7 @@ def _save(request: Request, original: str, fields: dict[str, str], *, digest: st
     services = services_of(request)
     path, environ = services.config_file.path, services.config_file.environ
     try:
-        text = _file_text(services)
+        text = file_text(services.config_file)
         values = _file_values(fields)
         if "to" in values:
             written = _targets_of_file(services, text, original, values["to"])
@@ -111,7 +112,7 @@ def _save(request: Request, original: str, fields: dict[str, str], *, digest: st
         lines = [_without_addresses(services, line) for line in config_edit.changed_lines(text, changed)]
         preview = _preview(services, original, fields["query"], changed_lines=lines)
     except ConfigError as error:
-        return _form_page(request, original, fields, digest=digest, faults=_faults_of_alert(error), status=400)
+        return _form_page(request, original, fields, digest=digest, faults=faults_of_entry(error), status=400)
     except MonitorError as error:
         return _form_page(request, original, fields, digest=digest, faults=[str(error)], status=400)
     return _form_page(request, original, fields, digest=digest, preview=preview)
@@ -216,15 +217,3 @@ def _without_addresses(services: Services, line: str) -> str:
     for address in sorted({each for alert in services.config.alerts for each in alert.to}, key=len, reverse=True):
         line = line.replace(address, target_name(address))
     return line
-
-
-def _faults_of_alert(error: ConfigError) -> list[str]:
-    """Returns the faults without the file name and line, which the form does not show."""
-    return [fault.split(": ", 1)[1] if ": " in fault else fault for fault in error.faults]
-
-
-def _file_text(services: Services) -> str:
-    try:
-        return services.config_file.path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise MonitorError(f"{services.config_file.path} cannot be read: {error.strerror}") from None

@@ -14,11 +14,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from monitor.errors import MonitorError, QueryError, StoreUnavailable
-from monitor.web import alert_editor, alerts, api, login, outlets, stories, story, trends
+from monitor.web import alert_editor, alerts, api, login, outlet_editor, outlets, stories, story, trends
 from monitor.web.access import API_PATHS, AccessControl
 from monitor.web.accounts import TooManyLogins
 from monitor.web.pages import render
 from monitor.web.search_request import BadRequest
+from monitor.web.site_search import TooManySearches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,9 @@ ROUTES = [
     Route("/alert/backfill", alerts.backfill_alert, methods=["POST"]),
     Route("/outlets", outlets.outlets_page),
     Route("/outlet", outlets.outlet_page),
+    Route("/outlet/add", outlet_editor.add_page),
+    Route("/outlet/add", outlet_editor.start_search, methods=["POST"]),
+    Route("/outlet/add/save", outlet_editor.save_outlet, methods=["POST"]),
     Route("/trends", trends.trends_page),
     Route("/trends.svg", trends.trend_file),
     Route("/login", login.login_page),
@@ -47,6 +51,13 @@ ROUTES = [
     Route("/logout", login.log_out, methods=["POST"]),
     Mount("/api/v1", routes=api.ROUTES),
 ]
+
+STATUS_BY_ERROR: dict[type[MonitorError], int] = {
+    QueryError: 400,
+    BadRequest: 400,
+    TooManyLogins: 429,
+    TooManySearches: 429,
+}
 
 
 def create_app(services: Services) -> Starlette:
@@ -92,7 +103,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 def _monitor_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, MonitorError)
-    status = 400 if isinstance(error, QueryError | BadRequest) else 429 if isinstance(error, TooManyLogins) else 503
+    status = next((status for kind, status in STATUS_BY_ERROR.items() if isinstance(error, kind)), 503)
     message = str(error) if isinstance(error, QueryError) else error.message
     if request.url.path.startswith(API_PATHS):
         return JSONResponse(api.error_json(error), status)

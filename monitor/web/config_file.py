@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from monitor.config.load import load
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, MonitorError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,3 +48,16 @@ class ConfigFile:
         except OSError:
             return 0, 0
         return state.st_mtime_ns, state.st_size
+
+
+def file_text(config_file: ConfigFile) -> str:
+    """Returns the text of the configuration's file.  Raises MonitorError if it cannot be read."""
+    try:
+        return config_file.path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MonitorError(f"{config_file.path} cannot be read: {error.strerror}") from None
+
+
+def faults_of_entry(error: ConfigError) -> list[str]:
+    """Returns the faults without the file name and line, which the forms of the page do not show."""
+    return [fault.split(": ", 1)[1] if ": " in fault else fault for fault in error.faults]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
     from monitor.web.accounts import Accounts
     from monitor.web.config_file import ConfigFile
+    from monitor.web.site_search import SiteSearches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,7 @@ class Services:
     store: Store
     config_file: ConfigFile
     accounts: Accounts
+    site_searches: SiteSearches
 
     @property
     def config(self) -> Config:

@@ -47,6 +47,7 @@ def test_the_configured_hosts_are_trusted() -> None:
         hosts=("10.0.0.5",),
         login=Login.model_validate({"url": "https://intranet.example:8443/login", "form": {"user": "a"}}),
     )
+    assert trusted_hosts(outlet.model_copy(update={"public_only": True})) == frozenset()
     assert trusted_hosts(outlet) == {
         ("intranet.example", 443),
         ("intranet.example", 8443),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.config.schema import Outlet
-from monitor.crawl.discover import discover_sources, rendering_reason
+from monitor.crawl.discover import discover_sources, fetch_samples, listed_stories, rendering_reason
 from monitor.models import now
 from rendering import pages
 from rendering.test_engine_failures import feed
@@ -34,8 +34,8 @@ def test_a_site_whose_stories_need_a_script_is_detected(
 
     async def detect(fetcher: Any) -> str | None:
         outlet, since = Outlet(name="x", url=site.url), now() - timedelta(days=7)
-        return await rendering_reason(
-            outlet, await discover_sources(outlet, fetcher, since=since), fetcher, since=since
-        )
+        discovered = await discover_sources(outlet, fetcher, since=since)
+        listed = await listed_stories(outlet, discovered, fetcher, since=since)
+        return await rendering_reason((await fetch_samples(outlet, listed, fetcher)).values())
 
     assert bool(engine.with_fetcher(detect, crawl_settings())) == needs_rendering

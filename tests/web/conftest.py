@@ -15,6 +15,7 @@ from monitor.web.accounts import Accounts
 from monitor.web.config_file import ConfigFile
 from monitor.web.services import Services
 from monitor.web.serving import listening_socket, serving_beside
+from monitor.web.site_search import PUBLIC_ONLY, SiteSearches
 from store.examples import page_commit
 from web.examples import CONFIG, stories
 
@@ -62,13 +63,17 @@ class Page:
         return response.status, text, response.headers
 
 
-def open_page(tmp_path: Path, store: Store, config_text: str) -> Iterator[Page]:
+def open_page(
+    tmp_path: Path, store: Store, config_text: str, *, search_options: tuple[str, ...] = PUBLIC_ONLY
+) -> Iterator[Page]:
     path = tmp_path / "monitor.yaml"
     path.write_text(config_text, encoding="utf-8")
     config = load(path, {})
-    services = Services(store=store, config_file=ConfigFile(path, config, {}), accounts=Accounts())
-    with listening_socket("127.0.0.1:0") as listening, serving_beside(services, listening):
-        yield Page(port=listening.getsockname()[1], config_path=path, store=store)
+    config_file = ConfigFile(path, config, {})
+    with listening_socket("127.0.0.1:0") as listening, SiteSearches(path, options=search_options) as searches:
+        services = Services(store=store, config_file=config_file, accounts=Accounts(), site_searches=searches)
+        with serving_beside(services, listening):
+            yield Page(port=listening.getsockname()[1], config_path=path, store=store)
 
 
 @pytest.fixture

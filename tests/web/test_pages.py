@@ -23,6 +23,7 @@ PATHS = (
     "/alert/edit",
     "/outlets",
     "/outlet?name=Outlet",
+    "/outlet/add",
     "/trends",
 )
 ALERT = {"name": "new one", "query": "chips OR model", "to": "a@example.org", "deliver": "instant", "timezone": "UTC"}
