@@ -303,8 +303,8 @@ class Leases(Protocol):
         and if the outlet is not stored.
         """
 
-    def outlets(self) -> list[OutletState]:
-        """Returns the states of all outlets that were ever leased, in the order of their names."""
+    def outlets(self, names: Sequence[str] | None = None) -> list[OutletState]:
+        """Returns the states of all outlets that were ever leased, or of those named, in the order of their names."""
 
 
 class Outbox(Protocol):

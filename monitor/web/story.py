@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from monitor.changes import Change, changed_paragraph_pairs, word_changes
 from monitor.errors import QueryError
+from monitor.extract.boilerplate import dropped_text_samples
 from monitor.models import now
 from monitor.query import parse
 from monitor.query.explain import Explanation, explain
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN_CHARACTERS = 200_000  # of a text; the rest is counted
 MAX_EVENT_STORIES = 100
+MAX_SHOWN_BOILERPLATE = 20  # texts
 MAX_DIFF_CHARACTERS = 20_000  # of a paragraph; the words of longer ones are not compared
 MAX_UNCHANGED_CHARACTERS = 160  # of unchanged words between two changes; longer parts are shortened
 
@@ -72,11 +74,20 @@ def story_page(request: Request) -> Response:
         "reasons": reasons,
         "versions": list(_version_changes(versions)),
         "event": event.get(story.cluster, [story]),
+        "max_event_stories": MAX_EVENT_STORIES,
+        "boilerplate": _boilerplate_of_outlet(services, story.outlet),
         "notifications": services.store.story_notifications(story.id),
         "original": original_url(story),
         "at": at,
     }
     return render(request, "story.html", values)
+
+
+def _boilerplate_of_outlet(services: Services, outlet: str) -> list[tuple[str, int]]:
+    """Returns the beginnings of the texts that are cut from the outlet's pages, with the number of stories."""
+    states = services.store.outlets([outlet])
+    samples = [sample for state in states for sample in dropped_text_samples(state.memory.boilerplate or {})]
+    return samples[:MAX_SHOWN_BOILERPLATE]
 
 
 def original_url(story: Story) -> str | None:
@@ -127,13 +138,14 @@ class VersionChanges:
     story: Story
     title: list[Change]
     paragraphs: list[list[Change]]
+    is_first: bool = False
 
 
 def _version_changes(versions: list[Story]) -> Iterator[VersionChanges]:
     """Yields the versions from the newest to the oldest with their changes."""
     for before, after in reversed(list(zip([None, *versions[:-1]], versions, strict=True))):
         if before is None:
-            yield VersionChanges(story=after, title=[], paragraphs=[])
+            yield VersionChanges(story=after, title=[], paragraphs=[], is_first=True)
             continue
         title = _changes(before.title, after.title) if before.title != after.title else []
         pairs = changed_paragraph_pairs(before.text, after.text)

@@ -782,6 +782,11 @@ class Leases:
         assert [state.name for state in lease(store, "Outlet")] == ["Outlet"]
         assert lease(store) == []
 
+    def test_the_states_of_named_outlets_are_read(self, store: Store) -> None:
+        store.add_outlets(["A", "B", "C"], now=NOW)
+        assert [state.name for state in store.outlets(["C", "A", "unknown"])] == ["A", "C"]
+        assert store.outlets([]) == []
+
     def test_due_outlets_are_leased_without_their_names(self, store: Store) -> None:
         for state in store.lease(["A", "B", "C", "D"], holder="one", now=NOW, term=TERM, limit=4):
             hours = {"A": 3, "B": 1, "C": 2, "D": 9}[state.name]

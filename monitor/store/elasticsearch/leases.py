@@ -234,8 +234,9 @@ class Leases:
             if self._cluster.write_documents([write])[0].is_done:
                 return True
 
-    def outlets(self) -> list[OutletState]:
-        stored_outlets = self._cluster.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
+    def outlets(self, names: Sequence[str] | None = None) -> list[OutletState]:
+        query: Json = {"match_all": {}} if names is None else {"terms": {"name": list(names)}}
+        stored_outlets = self._cluster.find("outlets", query, sort=[{"name": "asc"}])
         return [documents.read_outlet(stored.document) for stored in stored_outlets]
 
 

@@ -100,6 +100,10 @@ class Leases:
             self._state.outlets[name] = replace(stored, next_poll_at=min(stored.next_poll_at, at))
         return True
 
-    def outlets(self) -> list[OutletState]:
+    def outlets(self, names: Sequence[str] | None = None) -> list[OutletState]:
         with self._state.lock:
-            return [copy_outlet_state(state) for _, state in sorted(self._state.outlets.items())]
+            return [
+                copy_outlet_state(state)
+                for name, state in sorted(self._state.outlets.items())
+                if names is None or name in names
+            ]

@@ -85,9 +85,13 @@ class Leases:
             parameters = (micros(at), name, micros(now))
             return bool(connection.execute(sql.MAKE_OUTLET_DUE, parameters).get)
 
-    def outlets(self) -> list[OutletState]:
+    def outlets(self, names: Sequence[str] | None = None) -> list[OutletState]:
         with self._database.read_connection() as connection:
-            return [rows.outlet_state(row) for row in connection.execute(sql.SELECT_OUTLETS)]
+            if names is None:
+                selected = connection.execute(sql.SELECT_OUTLETS)
+            else:
+                selected = connection.execute(sql.SELECT_NAMED_OUTLETS, (rows.json_text(list(names)),))
+            return [rows.outlet_state(row) for row in selected]
 
 
 def _add_outlets(connection: apsw.Connection, names: Sequence[str], now: datetime) -> None:

@@ -233,6 +233,9 @@ WHERE id = ? AND story IS NULL
 # ---- outlets
 
 SELECT_OUTLETS = f"SELECT {_OUTLET_COLUMN_LIST} FROM outlet ORDER BY name"
+SELECT_NAMED_OUTLETS = (
+    f"SELECT {_OUTLET_COLUMN_LIST} FROM outlet WHERE name IN (SELECT value FROM json_each(?)) ORDER BY name"
+)
 ADD_OUTLETS = """
 INSERT INTO outlet (name, next_poll_at, fencing_token, state) SELECT value, ?2, '', ?3 FROM json_each(?1) WHERE true
 ON CONFLICT DO NOTHING
