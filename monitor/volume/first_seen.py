@@ -10,7 +10,7 @@ from monitor.errors import QueryError
 from monitor.notify.findings import Finding, is_finding
 from monitor.plural import plural
 from monitor.query import parse
-from monitor.volume.names import names_of, sentence_with
+from monitor.volume.names import name_query, names_of, sentence_with
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,7 +62,7 @@ class FirstSeen:
     def _is_new(self, name: str, story: Story, at: datetime) -> bool:
         """Returns True if no story of the query that was seen before, and is not of the same event, has the name."""
         try:
-            node = parse(f"({self._alert.rule_query}) AND {_name_query(name)}", fragments=self._fragments)
+            node = parse(f"({self._alert.rule_query}) AND {name_query(name)}", fragments=self._fragments)
         except QueryError:  # a word that has another meaning in a query
             return False
         found = self._store.search(node, now=at, limit=MAX_FOUND_STORIES).stories
@@ -73,8 +73,3 @@ def _is_earlier(other: Story, story: Story) -> bool:
     if other.id == story.id or (story.cluster and other.cluster == story.cluster):
         return False
     return (other.first_seen_at, other.id) < (story.first_seen_at, story.id)
-
-
-def _name_query(name: str) -> str:
-    """Returns a query for the words of a name side by side, in any inflected form."""
-    return " ONEAR/0 ".join(word if word.isalpha() else f'"{word}"' for word in name.split())

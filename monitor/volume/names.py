@@ -36,6 +36,11 @@ def names_of(title: str, text: str) -> list[str]:
     return sorted(names, key=lambda name: -counts[name])[:MAX_NAMES]
 
 
+def name_query(name: str) -> str:
+    """Returns a query for the words of a name side by side, in any inflected form."""
+    return " ONEAR/0 ".join(word if word.isalpha() else f'"{word}"' for word in name.split())
+
+
 def sentence_with(name: str, text: str) -> str:
     """Returns the first sentence of a text with a name; empty if there is none."""
     start = text.find(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -187,6 +188,9 @@ def trends(request: Request) -> Response:
             "is_weekly": trend.is_weekly,
             "unit": trend.unit or "stories",
             "series": [{"name": each.name, "values": each.values} for each in trend.series],
+            "shares": [asdict(voice) for voice in trend.voices],
+            "all_stories": trend.all_stories,
+            "spikes": [asdict(spike) for spike in trend.spikes],
         }
     )
 

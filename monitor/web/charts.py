@@ -28,14 +28,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line of a chart: one value for each of the chart's labels."""
+    """A line of a chart: one value for each of the chart's labels; those at the indexes ``marked`` stand out."""
 
     name: str
     values: Sequence[float]
-
-    @property
-    def total(self) -> float:
-        return sum(self.values)
+    marked: frozenset[int] = frozenset()
 
 
 def bars(columns: Sequence[Bar], *, title: str, height: int = 56) -> Markup:
@@ -87,6 +84,11 @@ def lines(labels: Sequence[str], series: Sequence[Series], *, title: str, unit: 
             for index, value in enumerate(each.values)
             if value
         ]  # fmt: skip
+        pieces += [
+            Markup('<circle cx="%s" cy="%s" r="6" fill="none" stroke="%s" stroke-width="1.8"/>')
+            % (f"{_x(index, len(labels)):.1f}", f"{_y(each.values[index], highest):.1f}", colour)
+            for index in sorted(each.marked)
+        ]
         x, y = LEFT + (number % 4) * 178, HEIGHT + 10 + 18 * (number // 4)
         name = each.name if len(each.name) <= 24 else f"{each.name[:23]}…"
         pieces.append(

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from monitor.errors import QueryError, StoreError
 from monitor.models import now
 from monitor.query import parse
+from monitor.volume.new_names import new_names
 from monitor.web import charts
 from monitor.web.pages import render
 from monitor.web.search_request import BadRequest, SearchRequest
@@ -36,6 +37,8 @@ SHARES = ("count", "share")
 SPIKE_FACTOR = 3  # times the mean of the days before
 SPIKE_MIN_STORIES = 5
 SPIKE_DAYS = 7  # days before, of which the mean counts
+TOP_VALUES = 10  # outlets and authors
+TOP_LABELS = {"outlet": "Outlets", "author": "Authors"}
 MAX_DAILY_POINTS = 62  # more days are counted as weeks
 
 
@@ -48,11 +51,21 @@ class TrendRequest:
     until: str
     split: str
     measure: str
+    has_names: bool = False  # looks for names that the first query has not met before
 
     def url(self, path: str = "/trends", **changes: Any) -> str:
         values = {"q": self.queries, "since": self.since, "until": self.until, "split": self.split}
-        values |= {"measure": self.measure, **changes}
+        values |= {"measure": self.measure, "names": "new" if self.has_names else "", **changes}
         return f"{path}?{urlencode({key: value for key, value in values.items() if value}, doseq=True)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Period:
+    """The first query of a request (None: all stories) and its time; ``before`` is exclusive."""
+
+    node: Node | None
+    since: datetime
+    before: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +79,16 @@ class Spike:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Voice:
+    """The stories of one series: as a share of those of all series, and of all stories of the time."""
+
+    name: str
+    stories: int
+    share_of_series: float  # per cent
+    share_of_all: float  # per cent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Trend:
     """The series of a request; the labels are days, or the first days of weeks."""
 
@@ -73,27 +96,30 @@ class Trend:
     series: tuple[charts.Series, ...]
     is_weekly: bool
     unit: str
+    voices: tuple[Voice, ...]
+    all_stories: int
     spikes: tuple[Spike, ...] = ()
-
-    @property
-    def total(self) -> float:
-        return sum(each.total for each in self.series)
 
 
 def trends_page(request: Request) -> Response:
-    """Shows the chart of the queries, their share of voice, and a table of all numbers."""
-    asked, services = trend_request(request.query_params), services_of(request)
+    """Shows the chart of the queries with a table of its numbers, their share of voice, and who writes of them."""
+    asked, services, at = trend_request(request.query_params), services_of(request), now()
     values: dict[str, Any] = {
         "section": "Trends", "asked": asked, "splits": SPLITS, "trend": None, "chart": None, "error": None,
         "alert_names": [alert.name for alert in services.config.alerts],
         "topic_names": list(services.config.topics), "colours": charts.SERIES_COLOURS,
     }  # fmt: skip
     try:
-        trend = read_trend(services, asked, now())
+        trend = read_trend(services, asked, at)
+        period = _period(services, asked, at)
+        top = services.store.facets(period.node, now=at, since=period.since, before=period.before, limit=TOP_VALUES)
+        names = None
+        if asked.has_names:
+            names = new_names(services.store, period.node, since=period.since, before=period.before, now=at)
     except (QueryError, BadRequest, StoreError) as error:
         status = 503 if isinstance(error, StoreError) else 400
         return render(request, "trends.html", values | {"error": error}, status=status)
-    values |= {"trend": trend, "chart": _chart(trend, asked)}
+    values |= {"trend": trend, "chart": _chart(trend, asked), "top": top, "top_labels": TOP_LABELS, "names": names}
     return render(request, "trends.html", values)
 
 
@@ -107,11 +133,8 @@ def trend_file(request: Request) -> Response:
 
 def read_trend(services: Services, asked: TrendRequest, at: datetime) -> Trend:
     """Counts the stories of the queries by day.  Raises QueryError, BadRequest or StoreError."""
-    bounds = SearchRequest(since=asked.since, until=asked.until)
-    since, before = bounds.since_time(at), bounds.before_time(at)
-    assert since is not None  # the page has a default
-    if before is not None and before <= since:
-        raise BadRequest("until", "the time ends before it begins")
+    period = _period(services, asked, at)
+    since, before = period.since, period.before
     nodes: list[tuple[str, Node | None]] = [
         (query, parse(query, fragments=services.config.fragments)) for query in asked.queries
     ]
@@ -121,32 +144,42 @@ def read_trend(services: Services, asked: TrendRequest, at: datetime) -> Trend:
             days = services.store.daily_counts(node, now=at, since=since, before=before)
             counts[name] = Counter({count.day: count.count for count in days})
     else:
-        counts = _split_counts(services, asked, nodes[0][1] if nodes else None, (since, before), at)
+        counts = _split_counts(services, asked, period, at)
+    every = services.store.daily_counts(None, now=at, since=since, before=before)
     last = min(before - timedelta(microseconds=1), at).date() if before else at.date()
-    return _trend(services, asked, counts, first=since.date(), last=max(last, since.date()), at=at)
+    every_by_day = {count.day: count.count for count in every}
+    return _trend(asked, counts, every_by_day, first=since.date(), last=max(last, since.date()))
 
 
-def _split_counts(
-    services: Services, asked: TrendRequest, node: Node | None, bounds: tuple[datetime, datetime | None], at: datetime
-) -> dict[str, Counter[date]]:
+def _period(services: Services, asked: TrendRequest, at: datetime) -> Period:
+    """Returns the first query and the time of a request.  Raises QueryError or BadRequest."""
+    bounds = SearchRequest(query=asked.queries[0] if asked.queries else "", since=asked.since, until=asked.until)
+    since, before = bounds.since_time(at), bounds.before_time(at)
+    assert since is not None  # the page has a default
+    if before is not None and before <= since:
+        raise BadRequest("until", "the time ends before it begins")
+    return Period(node=bounds.query_node(services.config.fragments), since=since, before=before)
+
+
+def _split_counts(services: Services, asked: TrendRequest, period: Period, at: datetime) -> dict[str, Counter[date]]:
     """Returns the counts by day of the most frequent values, the most frequent first."""
-    since, before = bounds
     by_value: defaultdict[str, Counter[date]] = defaultdict(Counter)
     limit = len(charts.SERIES_COLOURS)
-    days = services.store.daily_counts(node, now=at, since=since, before=before, field=asked.split, limit=limit)
+    days = services.store.daily_counts(
+        period.node, now=at, since=period.since, before=period.before, field=asked.split, limit=limit
+    )
     for count in days:
         by_value[count.value][count.day] += count.count
     return dict(sorted(by_value.items(), key=lambda item: -item[1].total()))
 
 
 def _trend(
-    services: Services,
     asked: TrendRequest,
     counts: Mapping[str, Counter[date]],
+    every_by_day: Mapping[date, int],
     *,
     first: date,
     last: date,
-    at: datetime,
 ) -> Trend:
     days = (last - first).days + 1
     per_point = 1 if days <= MAX_DAILY_POINTS else 7
@@ -161,32 +194,49 @@ def _trend(
                 numbers[index] += number
         return numbers
 
-    series = [charts.Series(name, grouped(by_day)) for name, by_day in counts.items()]
-    spikes = tuple(spike for each in series for spike in _spikes(each, labels))
-    unit = ""
-    if asked.measure == "share":
-        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=(at.date() - first).days)
-        every = services.store.daily_counts(None, now=at, since=midnight)
-        totals = grouped({count.day: count.count for count in every})
-        series = [
-            charts.Series(
-                each.name,
-                [100 * value / total if total else 0 for value, total in zip(each.values, totals, strict=True)],
-            )
-            for each in series
-        ]
-        unit = "%"
-    return Trend(labels=labels, series=tuple(series), is_weekly=per_point == 7, unit=unit, spikes=spikes)
+    numbers = {name: grouped(by_day) for name, by_day in counts.items()}
+    spikes = tuple(spike for name, values in numbers.items() for spike in _spikes(name, values, labels))
+    every, is_share = grouped(every_by_day), asked.measure == "share"
+    series = [
+        charts.Series(
+            name,
+            [_per_cent(value, total) for value, total in zip(values, every, strict=True)] if is_share else values,
+            frozenset(labels.index(spike.label) for spike in spikes if spike.name == name),
+        )
+        for name, values in numbers.items()
+    ]
+    of_series = sum(map(sum, numbers.values()))
+    voices = tuple(
+        Voice(
+            name=name,
+            stories=sum(values),
+            share_of_series=_per_cent(sum(values), of_series),
+            share_of_all=_per_cent(sum(values), sum(every)),
+        )
+        for name, values in numbers.items()
+    )
+    return Trend(
+        labels=labels,
+        series=tuple(series),
+        is_weekly=per_point == 7,
+        unit="%" if is_share else "",
+        voices=voices,
+        all_stories=sum(every),
+        spikes=spikes,
+    )
 
 
-def _spikes(series: charts.Series, labels: Sequence[str]) -> list[Spike]:
+def _per_cent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else 0.0
+
+
+def _spikes(name: str, values: Sequence[int], labels: Sequence[str]) -> list[Spike]:
     """Returns the points that are SPIKE_FACTOR times the mean of the points before them, and not small."""
     spikes = []
     for index in range(SPIKE_DAYS, len(labels)):
-        usual = sum(series.values[index - SPIKE_DAYS : index]) / SPIKE_DAYS
-        value = int(series.values[index])
-        if value >= SPIKE_MIN_STORIES and value >= SPIKE_FACTOR * max(usual, 0.5):
-            spikes.append(Spike(name=series.name, label=labels[index], count=value, usual=usual))
+        usual = sum(values[index - SPIKE_DAYS : index]) / SPIKE_DAYS
+        if values[index] >= SPIKE_MIN_STORIES and values[index] >= SPIKE_FACTOR * max(usual, 0.5):
+            spikes.append(Spike(name=name, label=labels[index], count=values[index], usual=usual))
     return spikes
 
 
@@ -206,4 +256,5 @@ def trend_request(parameters: QueryParams) -> TrendRequest:
         until=parameters.get("until", "").strip(),
         split=split if split in SPLITS else "none",
         measure=measure if measure in SHARES else "count",
+        has_names=parameters.get("names") == "new",
     )

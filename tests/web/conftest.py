@@ -77,6 +77,12 @@ def open_page(
 
 
 @pytest.fixture
+def store(each_store: Store) -> Store:
+    """Every test of the page runs on each store."""
+    return each_store
+
+
+@pytest.fixture
 def filled_store(store: Store) -> Store:
     store.commit([page_commit(each, alerts=each.alerts) for each in stories()])
     return store

@@ -1,0 +1,84 @@
+"""Trends count stories over time, and say whose they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.models import now
+from store.examples import page_commit, story
+from web.conftest import open_page
+from web.examples import CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from monitor.store import Store
+    from web.conftest import Page
+
+
+@pytest.fixture
+def spike_page(tmp_path: Path, store: Store) -> Iterator[Page]:
+    """A page with 8 stories about chips today, before which there was one, and two about trade."""
+    noon = now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    chips = [
+        story(
+            f"chip{n}",
+            outlet=f"Outlet {n % 2}",
+            text="Chips, says Ines Carrow.",
+            published_at=noon,
+            authors=("A. Roe",),
+        )
+        for n in range(8)
+    ]
+    early = story("early", text="Chips are sold.", published_at=noon - timedelta(days=5))
+    trade = [story(f"trade{n}", text="A talk on trade.", published_at=noon - timedelta(days=1)) for n in range(3)]
+    store.commit([page_commit(each) for each in (*chips, early, *trade)])
+    yield from open_page(tmp_path, store, CONFIG)
+
+
+def rows(text: str, section: str) -> list[list[str]]:
+    """Returns the cells of a section's table, without its head."""
+    table = text.partition(f'aria-labelledby="{section}"')[2].partition("</section>")[0].partition("<tbody>")[2]
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("</tr>")[:-1]]
+    return [[re.sub("<[^>]*>", "", cell) for cell in row] for row in cells]
+
+
+def test_shares_are_of_the_queries_and_of_all_stories(spike_page: Page) -> None:
+    for measure in ("count", "share"):
+        _, text, _ = spike_page.get(f"/trends?q=chips&q=trade&measure={measure}")
+        assert rows(text, "voice") == [["chips", "9", "75.0 %", "75.0 %"], ["trade", "3", "25.0 %", "25.0 %"]]
+    _, text, _ = spike_page.get("/trends?q=trade")
+    assert rows(text, "voice") == [["trade", "3", "25.0 %"]]
+
+
+def test_a_spike_is_listed_and_circled_in_the_chart(spike_page: Page) -> None:
+    _, text, _ = spike_page.get("/trends?q=chips")
+    assert f"{now():%Y-%m-%d}: 8 stories, usually 0.1" in text
+    assert text.count('r="6"') == 1
+    assert 'r="6"' in spike_page.get("/trends.svg?q=chips&measure=share")[1]
+    spikes = json.loads(spike_page.get("/api/v1/trends?q=chips")[1])["spikes"]
+    assert [(spike["name"], spike["count"]) for spike in spikes] == [("chips", 8)]
+
+
+def test_top_outlets_and_authors_have_tables(spike_page: Page) -> None:
+    _, text, _ = spike_page.get("/trends?q=chips&q=trade")
+    assert rows(text, "top-outlet") == [["Outlet 0", "4"], ["Outlet 1", "4"], ["Outlet", "1"]]
+    assert rows(text, "top-author") == [["A. Roe", "8"]]
+
+
+def test_new_names_are_looked_for_when_asked(spike_page: Page) -> None:
+    _, text, _ = spike_page.get("/trends?q=chips&since=2d")
+    assert "Ines Carrow" not in text
+    assert 'since=2d&amp;split=none&amp;measure=count&amp;names=new#names"' in text
+    _, text, _ = spike_page.get("/trends?q=chips&since=2d&names=new")
+    ((name, count, first),) = rows(text, "names")
+    assert (name, count) == ("Ines Carrow", "8")
+    assert "The title of chip" in first
+    _, text, _ = spike_page.get("/trends?q=trade&since=2d&names=new")
+    assert "<p>None.</p>" in text
