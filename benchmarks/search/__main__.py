@@ -88,7 +88,8 @@ ADVERSARIAL_QUERIES = {
 }
 
 
-def build(path: Path, count: int) -> None:
+def build(path: Path, count: int, *, words: int = 400) -> None:
+    """Commits stories of ``words`` words to a new file."""
     store = SqliteStore(path, timeout=timedelta(seconds=30))
     store.setup()
     start, text_bytes, commit_seconds, batch = time.perf_counter(), 0, 0.0, []
@@ -100,7 +101,7 @@ def build(path: Path, count: int) -> None:
         commit_seconds += time.perf_counter() - commit_start
         batch.clear()
 
-    for story in StoryGenerator().stories(count):
+    for story in StoryGenerator(words=words).stories(count):
         text_bytes += len(story.text.encode()) + len(story.title.encode())
         batch.append(page_commit(story))
         if len(batch) == 200:

@@ -18,6 +18,7 @@ from monitor.web import alert_editor, alerts, api, login, outlet_editor, outlets
 from monitor.web.access import API_PATHS, AccessControl
 from monitor.web.accounts import TooManyLogins
 from monitor.web.pages import render
+from monitor.web.request_shares import RequestShares
 from monitor.web.search_request import BadRequest
 from monitor.web.site_search import TooManySearches
 
@@ -73,7 +74,8 @@ def create_app(services: Services) -> Starlette:
         middleware=[
             Middleware(
                 AccessControl, settings=_settings_of(services), accounts=services.accounts, error_page=_error_page
-            )
+            ),
+            Middleware(RequestShares, error_page=_error_page),
         ],
     )
     app.state.services = services

@@ -6,6 +6,7 @@ import errno
 import socket
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.config.types import split_listen_address
@@ -87,10 +88,16 @@ def _server(services: Services) -> uvicorn.Server:
     import uvicorn
 
     from monitor.web.app import create_app
+    from monitor.web.connections import MAX_CONNECTIONS, LimitedConnection
+
+    def is_reverse_proxy(address: str) -> bool:
+        return address in services.config.web.proxies
 
     return uvicorn.Server(
         uvicorn.Config(
             create_app(services),
+            http=partial(LimitedConnection, is_proxy=is_reverse_proxy),  # type: ignore[arg-type]  # makes a protocol, as a class does
+            limit_concurrency=MAX_CONNECTIONS,
             log_config=None,
             access_log=False,
             proxy_headers=False,  # access.py reads them, of the configured proxies only
