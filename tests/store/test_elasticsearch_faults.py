@@ -316,6 +316,36 @@ def test_a_write_during_a_refresh_needs_another_refresh() -> None:
     assert respond.requests == ["refresh", "search", "refresh", "search"]
 
 
+# ---- a search that takes too long
+
+
+STOPPED = "the search took too long and was stopped by Elasticsearch"
+TIMEOUT_ERROR = {"root_cause": [], "type": "search_timeout_exception", "reason": "Time exceeded"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, {"timed_out": True, "hits": {"hits": [], "total": {"value": 3}}, "aggregations": {"values": {}}}),
+        Answer(504, {"error": TIMEOUT_ERROR, "status": 504}),
+    ],
+)
+@pytest.mark.parametrize("method", ["search", "facets", "daily_counts"])
+def test_a_search_that_the_server_stopped_is_refused_with_a_hint(answer: Answer, method: str) -> None:
+    requests: list[Request] = []
+
+    def respond(request: Request) -> Answer:
+        requests.append(request)
+        return answer
+
+    with serve(respond) as server:
+        store = ElasticsearchStore.open(StoreSettings(url=server.url))
+        with pytest.raises(StoreRefused, match=STOPPED) as raised:
+            getattr(store, method)(None, now=now())
+        assert raised.value.hint.startswith("ask for rarer words")
+    assert [orjson.loads(request.body).get("timeout") for request in requests] == ["10000ms"]
+
+
 # ---- bulk responses
 
 

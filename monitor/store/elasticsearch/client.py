@@ -31,7 +31,12 @@ _INVALID_KEY_SIGNS = ("expired", "invalidated")  # in the response: the refusal 
 # Parts of the error types and messages for a query that expands to more terms than Elasticsearch allows.
 _TOO_MANY_TERMS_SIGNS = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 _STATE_BY_STATUS = {429: "overloaded", 408: "not ready", 502: "not ready", 503: "not ready", 504: "not ready"}
+_SEARCH_STOPPED = (
+    "the search took too long and was stopped by Elasticsearch",
+    "ask for rarer words, or only for what is new: --since 30d",
+)
 _REFUSALS = (  # signs in the reason, message, hint
+    (("search_timeout_exception", "Time exceeded"), *_SEARCH_STOPPED),
     (
         _TOO_MANY_TERMS_SIGNS,
         "the query's wildcards or fuzzy words match too many words of the stories",
@@ -251,6 +256,9 @@ def _is_foreign_response(meta: elastic_transport.ApiResponseMeta) -> bool:
 
 def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
     """Returns the error for an HTTP status and reason: StoreUnavailable if a retry may succeed, else StoreRefused."""
+    for signs, message, hint in _REFUSALS:
+        if any(sign in reason for sign in signs):
+            return StoreRefused(message, hint=hint)
     if "cluster_block_exception" in reason or "blocked by: [" in reason:
         if "flood-stage" in reason or "disk usage exceeded" in reason:
             hint = "a node's disk is full: free space, and writing resumes by itself"
@@ -279,12 +287,15 @@ def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
         return StoreRefused(
             f"this Elasticsearch is too old: {_shorten_text(reason)}", hint="versions 8 and 9 are supported"
         )
-    for signs, message, hint in _REFUSALS:
-        if any(sign in reason for sign in signs):
-            return StoreRefused(message, hint=hint)
     if status >= 500:
         return StoreUnavailable(f"Elasticsearch failed ({status}): {_shorten_text(reason)}")
     return StoreRefused(f"Elasticsearch refuses this ({status}): {_shorten_text(reason)}")
+
+
+def search_stopped_error() -> StoreRefused:
+    """Returns the error for a search that reached its time limit."""
+    message, hint = _SEARCH_STOPPED
+    return StoreRefused(message, hint=hint)
 
 
 def nested_value(response: Any, *names: str) -> Any:

@@ -13,12 +13,19 @@ from monitor.itertools_compat import batched
 from monitor.models import now, rfc3339
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
-from monitor.store.elasticsearch.client import error_reason, nested_value, store_error, translated_errors
+from monitor.store.elasticsearch.client import (
+    error_reason,
+    nested_value,
+    search_stopped_error,
+    store_error,
+    translated_errors,
+)
 from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from elastic_transport import ObjectApiResponse
     from elasticsearch import Elasticsearch
 
     from monitor.models import Json
@@ -96,12 +103,14 @@ class Cluster:
         without: Sequence[str] = (),
         page: int = PAGE_DOCUMENTS,
         shard: int | None = None,
+        max_seconds: float | None = None,
     ) -> Iterator[StoredDocument]:
         """Yields up to ``limit`` documents that match a query, in the order of ``sort``, whose last key must be unique.
 
         ``after`` are the sort values of the document before the first.  The documents have only ``fields``, if given,
         and not the fields in ``without``.  Each response has up to ``page`` documents.  With ``shard``, searches only
-        the shard with that number and does not refresh the index.
+        the shard with that number and does not refresh the index.  Raises StoreRefused if the server needs more than
+        ``max_seconds`` for a response.
         """
         if shard is None:
             self.refresh_after_writes(kind)
@@ -120,8 +129,10 @@ class Cluster:
                     preference=None if shard is None else f"_shards:{shard}",
                     track_total_hits=False,
                     allow_partial_search_results=False,
+                    timeout=_timeout(max_seconds),
                 )
             hits = nested_value(response, "hits", "hits")
+            _require_in_time(response)
             for hit in hits:
                 yield StoredDocument(
                     hit["_id"], hit["_source"], (hit["_seq_no"], hit["_primary_term"]), tuple(hit["sort"])
@@ -157,8 +168,13 @@ class Cluster:
                 return
             composite["after"] = result["after_key"]
 
-    def aggregate(self, kind: str, query: Json, aggregations: Json) -> tuple[int, Json]:
-        """Returns the number of documents that match a query, and the results of the aggregations by name."""
+    def aggregate(
+        self, kind: str, query: Json, aggregations: Json, *, max_seconds: float | None = None
+    ) -> tuple[int, Json]:
+        """Returns the number of documents that match a query, and the results of the aggregations by name.
+
+        Raises StoreRefused if the server needs more than ``max_seconds``.
+        """
         self.refresh_after_writes(kind)
         with translated_errors():
             response = self.client.search(
@@ -168,8 +184,11 @@ class Cluster:
                 aggregations=aggregations,
                 track_total_hits=True,
                 allow_partial_search_results=False,
+                timeout=_timeout(max_seconds),
             )
-        return int(nested_value(response, "hits", "total", "value")), nested_value(response, "aggregations")
+        total = int(nested_value(response, "hits", "total", "value"))
+        _require_in_time(response)
+        return total, nested_value(response, "aggregations") if aggregations else {}
 
     def count_documents(self, kind: str, query: Json) -> int:
         """Returns the number of documents that match.  Raises StoreUnavailable if a shard could not be counted."""
@@ -277,3 +296,13 @@ class Cluster:
             for write, result in rejected
         ]
         return list(zip(rejected, self.bulk_write(writes), strict=True))
+
+
+def _timeout(max_seconds: float | None) -> str | None:
+    return None if max_seconds is None else f"{1000 * max_seconds:.0f}ms"
+
+
+def _require_in_time(response: ObjectApiResponse[Any]) -> None:
+    """Raises StoreRefused if the server stopped a search at its time limit, and so returned a part of the results."""
+    if response.body.get("timed_out"):
+        raise search_stopped_error()

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster
 
+MAX_SEARCH_SECONDS = 10.0  # of a response, so that no search keeps the cluster from others
 BY_DAY: Json = {"date_histogram": {"field": "date", "calendar_interval": "day", "min_doc_count": 1}}
 
 
 def count_values(cluster: Cluster, query: Json, *, limit: int) -> Facets:
     """Returns the most frequent values of the stories that match an Elasticsearch query."""
     total, results = cluster.aggregate(
-        "stories", query, {field: _most_frequent(name, limit) for field, name in FACET_FIELDS.items()}
+        "stories",
+        query,
+        {field: _most_frequent(name, limit) for field, name in FACET_FIELDS.items()},
+        max_seconds=MAX_SEARCH_SECONDS,
     )
     values = {
         field: tuple((bucket["key"], bucket["doc_count"]) for bucket in results[field]["buckets"])
@@ -33,7 +37,7 @@ def count_by_day(cluster: Cluster, query: Json, *, field: str | None, limit: int
     aggregations: Json = {"values": BY_DAY}
     if field is not None:
         aggregations = {"values": {**_most_frequent(FACET_FIELDS[field], limit), "aggregations": {"days": BY_DAY}}}
-    _, results = cluster.aggregate("stories", query, aggregations)
+    _, results = cluster.aggregate("stories", query, aggregations, max_seconds=MAX_SEARCH_SECONDS)
     counts: Counter[tuple[date, str]] = Counter()
     for bucket in results["values"]["buckets"]:
         for day in bucket["days"]["buckets"] if field is not None else [bucket]:

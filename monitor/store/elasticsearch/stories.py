@@ -221,10 +221,12 @@ class Stories:
         sort = [{"_score": "desc"}, *newest] if relevance else newest
         compiled = _compile_search_query(query, now, since, before)
         matches = self._cluster.find(
-            "stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS
-        )
+            "stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS,
+            max_seconds=facets.MAX_SEARCH_SECONDS,
+        )  # fmt: skip
         stories = tuple(Story.from_json(stored.document) for rank, stored in enumerate(matches) if rank >= offset)
-        return SearchResult(stories=stories, total=self._cluster.count_documents("stories", compiled))
+        total, _ = self._cluster.aggregate("stories", compiled, {}, max_seconds=facets.MAX_SEARCH_SECONDS)
+        return SearchResult(stories=stories, total=total)
 
     def scan(
         self,
