@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_FACET_SECONDS = 0.1  # of CPU time for counting values; then only the newest matches are counted
 MAX_FACET_STORIES = 30_000  # matches whose values are counted, the newest
-BATCH_ROWS = 2000  # rows of matches that are counted together
+BATCH_ROWS = 250  # rows of matches that are counted before the time is checked
 EPOCH = date(1970, 1, 1)
 MILLISECONDS_PER_DAY = 24 * 3600 * 1000
 LIST_COLUMNS = frozenset({"topics", "alerts", "authors"})  # a JSON list of values
