@@ -11,13 +11,14 @@ from urllib.parse import urlencode
 import pytest
 
 from monitor.config import load
+from monitor.demo.newsroom import Newsroom
 from monitor.web.accounts import Accounts
 from monitor.web.config_file import ConfigFile
 from monitor.web.services import Services
 from monitor.web.serving import listening_socket, serving_beside
 from monitor.web.site_search import PUBLIC_ONLY, SiteSearches
 from store.examples import page_commit
-from web.examples import CONFIG, stories
+from web.examples import CONFIG, CONFIG_WITHOUT_DELAY, stories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,3 +97,15 @@ def page(tmp_path: Path, filled_store: Store) -> Iterator[Page]:
 @pytest.fixture
 def empty_page(tmp_path: Path, store: Store) -> Iterator[Page]:
     yield from open_page(tmp_path, store, CONFIG)
+
+
+@pytest.fixture(scope="session")
+def newsroom() -> Iterator[Newsroom]:
+    with Newsroom() as room:
+        yield room
+
+
+@pytest.fixture
+def intranet_page(tmp_path: Path, filled_store: Store) -> Iterator[Page]:
+    """A page whose searches of sites may connect to this machine, where the newsroom is."""
+    yield from open_page(tmp_path, filled_store, CONFIG_WITHOUT_DELAY, search_options=())

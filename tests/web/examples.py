@@ -24,6 +24,8 @@ alerts:
     to: [desk@example.org]
 """
 
+CONFIG_WITHOUT_DELAY = CONFIG + "crawl: {delay: 0s, timeout: 5s}\n"
+
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}\u202e\u2066'
 
 

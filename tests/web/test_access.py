@@ -96,6 +96,7 @@ def test_a_reader_may_change_nothing(users_page: Page) -> None:
     users_page.get("/alerts")
     assert users_page.submit("/alert/snooze", {"name": "banks", "span": "1d"})[0] == 403
     assert users_page.store.snoozes() == {}
+    assert users_page.submit("/outlet/add", {"url": "https://outlet.example/"})[0] == 403
 
 
 def test_five_failed_logins_make_a_name_wait(users_page: Page) -> None:

@@ -16,6 +16,7 @@ from web.test_pages import PATHS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from monitor.demo.newsroom import Newsroom
     from web.conftest import Page
 
 pytestmark = pytest.mark.chromium
@@ -87,3 +88,25 @@ def test_no_page_scrolls_sideways(page: Page, chromium: Any, width: int) -> None
             wide.append(path)
     context.close()
     assert wide == []
+
+
+def test_an_outlet_is_added_in_a_browser(intranet_page: Page, newsroom: Newsroom, chromium: Any) -> None:
+    """The page loads again by itself until the site was searched; no page of it violates a rule."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, bypass_csp=True)
+    tab = context.new_page()
+    tab.goto(f"http://127.0.0.1:{intranet_page.port}/outlet/add")
+    tab.fill("#url", newsroom["meridian"].site.url)
+    tab.click("text=Look through the site")
+    assert tab.text_content("h1").startswith("Looking through")
+    tab.wait_for_selector("text=Sources to read", timeout=120_000)
+    assert [each["id"] for each in Axe().run(tab).response["violations"]] == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.click("text=Show the lines to add")
+    tab.wait_for_selector("text=What would be added")
+    assert [each["id"] for each in Axe().run(tab).response["violations"]] == []
+    tab.click("text=Save to monitor.yaml")
+    tab.wait_for_selector("h1:has-text('Meridian Technology News')")
+    assert "public_only: true" in intranet_page.config_path.read_text()
+    context.close()

@@ -9,32 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.config import load
-from monitor.demo.newsroom import Newsroom
 from monitor.web import site_search
 from monitor.web.site_search import SiteSearches
-from web.conftest import open_page
-from web.examples import CONFIG
+from web.examples import CONFIG_WITHOUT_DELAY as FAST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from monitor.store import Store
+    from monitor.demo.newsroom import Newsroom
     from web.conftest import Page
-
-FAST = CONFIG + "crawl: {delay: 0s, timeout: 5s}\n"
-
-
-@pytest.fixture(scope="module")
-def newsroom() -> Iterator[Newsroom]:
-    with Newsroom() as room:
-        yield room
-
-
-@pytest.fixture
-def intranet_page(tmp_path: Path, filled_store: Store) -> Iterator[Page]:
-    """A page whose searches may connect to this machine, where the newsroom is."""
-    yield from open_page(tmp_path, filled_store, FAST, search_options=())
 
 
 def search(page: Page, url: str) -> str:

@@ -25,6 +25,7 @@ PATHS = (
     "/outlet?name=Outlet",
     "/outlet/add",
     "/trends",
+    "/trends?q=Sberbank&q=chips&names=new",
 )
 ALERT = {"name": "new one", "query": "chips OR model", "to": "a@example.org", "deliver": "instant", "timezone": "UTC"}
 
