@@ -170,14 +170,15 @@ def export_stories(request: Request) -> Response:
     services, asked, at = services_of(request), SearchRequest.from_parameters(request.query_params), now()
     format_name = "csv" if request.path_params["format"] == "csv" else "jsonl"
     node = asked.node(services.config.fragments)
-    bounds: dict[str, datetime | None] = {"since": asked.since_time(at), "before": asked.before_time(at)}
+    since, before = asked.since_time(at), asked.before_time(at)
     media_type = "text/csv; charset=utf-8" if format_name == "csv" else "application/x-ndjson"
 
     def parts() -> Iterator[bytes]:
         for offset in range(0, MAX_EXPORTED_STORIES, EXPORT_PAGE_STORIES):
             page = services.store.search(
-                node, now=at, limit=EXPORT_PAGE_STORIES, offset=offset, relevance=asked.sort == "relevance", **bounds
-            )
+                node, now=at, since=since, before=before, limit=EXPORT_PAGE_STORIES, offset=offset,
+                relevance=asked.sort == "relevance",
+            )  # fmt: skip
             out = io.BytesIO()
             transfer.export_stories(page.stories, out, format_name)
             header_bytes = out.getvalue().index(b"\n") + 1 if format_name == "csv" and offset else 0

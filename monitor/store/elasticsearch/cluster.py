@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 1000  # maximum number of documents in one response
 # Kinds whose indices are small and coordinate processes; each search for them refreshes the index first.
-ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "settings"})
+ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "searches", "settings"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Diagnosis:
                 _orphans(connection, sql.COUNT_HITS_WITHOUT_STORY, "hit"),
                 _orphans(connection, sql.COUNT_VERSIONS_WITHOUT_STORY, "version"),
                 _orphans(connection, sql.COUNT_UNSENT_WITHOUT_STORY, "notification"),
+                _orphans(connection, sql.COUNT_MARKS_WITHOUT_STORY, "mark"),
             ]
         yield from findings
         if repair:
