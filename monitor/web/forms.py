@@ -31,9 +31,15 @@ async def read_form(request: Request, *, needs_editor: bool = True) -> FormData:
     sessions = services_of(request).accounts.sessions
     if not sessions.is_form_token(text_field(form, TOKEN_FIELD), request.state.form_cookie):
         raise HTTPException(403, "The form has expired, or another site has sent it.  Load its page again.")
-    if needs_editor and not user_of(request).is_editor:
-        raise HTTPException(403, "You may read here, but not change anything: your role is reader.")
+    if needs_editor:
+        require_editor(request)
     return form
+
+
+def require_editor(request: Request) -> None:
+    """Raises HTTPException 403 for a reader."""
+    if not user_of(request).is_editor:
+        raise HTTPException(403, "You may read here, but not change anything: your role is reader.")
 
 
 async def _read_body(request: Request) -> None:
