@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.digests.text import one_line
+from monitor.models import rfc3339
 from monitor.store.records import Mark, MarkKind, fold_name
 from monitor.story_search import BadRequest
 
@@ -152,7 +153,7 @@ def marks_json(marks: StoryMarks) -> Json:
     return {
         "tags": [mark.text for mark in marks.tags],
         "notes": [
-            {"id": mark.key, "text": mark.text, "user": mark.user, "made_at": mark.made_at.isoformat()}
+            {"id": mark.key, "text": mark.text, "user": mark.user, "made_at": rfc3339(mark.made_at)}
             for mark in marks.notes
         ],
         "is_starred": marks.star is not None,

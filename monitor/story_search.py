@@ -75,6 +75,10 @@ class StorySearch:
             **others,
         )
 
+    @staticmethod
+    def parameter_names() -> tuple[str, ...]:
+        return ("q", "since", "until", "sort", *FACET_FIELDS, "tag", "starred", "unread")
+
     def values(self) -> dict[str, tuple[str, ...]]:
         """Returns the values of the parameters by their names, without those that have their default."""
         single = {"q": self.query, "since": self.since, "until": self.until}

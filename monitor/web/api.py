@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor import coverage
@@ -23,6 +21,8 @@ from monitor.query.lint_notes import configured_values
 from monitor.query.snippets import snippets
 from monitor.store.records import FACET_FIELDS
 from monitor.time_arguments import parse_time
+from monitor.web import api_changes
+from monitor.web.json_response import JsonResponse
 from monitor.web.openapi import openapi_document
 from monitor.web.search_request import BadRequest, SearchRequest
 from monitor.web.services import services_of, user_of
@@ -30,6 +30,7 @@ from monitor.web.trends import read_trend, trend_request
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from monitor.marks import StoryMarks
     from monitor.models import Json, Story
@@ -39,15 +40,6 @@ if TYPE_CHECKING:
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
 MAX_OFFSET = 10_000
-
-
-class JsonResponse(Response):
-    """A JSON response."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
 
 
 def error_json(error: MonitorError) -> Json:
@@ -227,4 +219,5 @@ ROUTES = [
     Route("/outlets", outlets),
     Route("/outlets/coverage", outlet_coverage),
     Route("/trends", trends),
+    *api_changes.ROUTES,
 ]

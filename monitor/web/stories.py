@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from monitor import transfer
 from monitor.errors import QueryError, StoreError
 from monitor.feed_files import FeedSource, feed_sources
-from monitor.marks import NO_MARKS, marks_of_stories
+from monitor.marks import marks_of_stories
 from monitor.models import now
 from monitor.query.lint import lint_query
 from monitor.query.lint_notes import configured_values
@@ -24,14 +24,13 @@ from monitor.web.search_request import PAGE_STORIES, BadRequest, SearchRequest
 from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date, datetime
 
     from markupsafe import Markup
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from monitor.marks import StoryMarks
     from monitor.models import Story
     from monitor.query import Node
     from monitor.store import SearchResult, Store
@@ -58,7 +57,6 @@ class StoryEntry:
     title: Snippet
     contexts: tuple[Snippet, ...]
     others: tuple[Story, ...]
-    marks: StoryMarks
 
     @property
     def time(self) -> datetime:
@@ -93,8 +91,9 @@ def stories_response(request: Request, asked: SearchRequest, **values: Any) -> R
         shown["notes"] = lint_query(asked.query, configured=configured_values(services.config), now=at)
     try:
         result = search.stories(limit=PAGE_STORIES, offset=(asked.page - 1) * PAGE_STORIES)
-        marks = marks_of_stories(services.store, [story.id for story in result.stories], user=user.name)
-        shown["entries"] = entries_of(services.store, search.query_node, result.stories, marks)
+        shown["entries"] = entries = entries_of(services.store, search.query_node, result.stories)
+        shown["shown_stories"] = shown_stories = [story for each in entries for story in (each.story, *each.others)]
+        shown["marks"] = marks_of_stories(services.store, [story.id for story in shown_stories], user=user.name)
     except StoreError as error:
         return render(request, "stories.html", shown | {"error": error}, status=503)
     shown["result"], shown["last"] = result, (asked.page - 1) * PAGE_STORIES + len(result.stories)
@@ -120,10 +119,8 @@ def _feed_of(services: Services, asked: SearchRequest, saved: SavedSearch | None
     return None
 
 
-def entries_of(
-    store: Store, node: Node | None, stories: Sequence[Story], marks: Mapping[str, StoryMarks] | None = None
-) -> list[StoryEntry]:
-    """Returns the stories with their contexts and marks; those of one event are one entry, of the first on the page."""
+def entries_of(store: Store, node: Node | None, stories: Sequence[Story]) -> list[StoryEntry]:
+    """Returns the stories with their contexts; those of one event are one entry, of the first one on the page."""
     clusters = [story.cluster for story in stories if story.cluster]
     members = store.cluster_members(clusters) if clusters else {}
     entries: dict[str, StoryEntry] = {}
@@ -131,11 +128,11 @@ def entries_of(
         event = story.cluster or story.id
         if event not in entries:
             others = tuple(other for other in members.get(event, ()) if other.id != story.id)
-            entries[event] = _entry(node, story, others, (marks or {}).get(story.id, NO_MARKS))
+            entries[event] = _entry(node, story, others)
     return list(entries.values())
 
 
-def _entry(node: Node | None, story: Story, others: tuple[Story, ...], marks: StoryMarks) -> StoryEntry:
+def _entry(node: Node | None, story: Story, others: tuple[Story, ...]) -> StoryEntry:
     if node is None:
         beginning = " ".join(story.text[:1000].split())
         cut = beginning if len(beginning) <= 220 else f"{beginning[:220].rsplit(' ', 1)[0]}…"
@@ -145,7 +142,7 @@ def _entry(node: Node | None, story: Story, others: tuple[Story, ...], marks: St
         analysed = AnalysedStory(story)
         title = highlighted_field(node, analysed, "title")
         contexts = tuple(snippet for snippet in snippets(node, analysed) if snippet.field != "title")
-    return StoryEntry(story=story, title=title, contexts=contexts, others=others, marks=marks)
+    return StoryEntry(story=story, title=title, contexts=contexts, others=others)
 
 
 def _has_more(result: SearchResult, page: int) -> bool:

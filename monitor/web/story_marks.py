@@ -12,7 +12,7 @@ from monitor import marks
 from monitor.models import now
 from monitor.web.forms import read_form, require_editor, text_field
 from monitor.web.login import own_path
-from monitor.web.search_request import PAGE_STORIES, BadRequest
+from monitor.web.search_request import BadRequest
 from monitor.web.services import services_of, user_of
 from monitor.web.story import find_story, story_response
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 EDITOR_ACTIONS = frozenset({"tag", "untag", "note", "delete-note"})  # tags and notes are for all users
+MAX_STORIES = 1000  # of a page with the other stories of its events
 PERSONAL_ACTIONS = frozenset({"star", "unstar", "read", "unread"})
 
 
@@ -69,8 +70,8 @@ async def mark_page_read(request: Request) -> Response:
     """Marks the stories of a page of results as read, in the versions that it showed."""
     form = await read_form(request, needs_editor=False)
     versions = {}
-    for value in form.getlist("story")[: 2 * PAGE_STORIES]:
-        story, _, version = str(value).partition(":")
+    for shown in text_field(form, "stories").split()[:MAX_STORIES]:
+        story, _, version = shown.partition(":")
         versions[story] = _version_number(version)
     await run_in_threadpool(marks.mark_read, services_of(request).store, versions, user=user_of(request).name, at=now())
     return RedirectResponse(own_path(text_field(form, "next")), 303)

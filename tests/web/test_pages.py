@@ -24,6 +24,9 @@ PATHS = (
     "/outlets",
     "/outlet?name=Outlet",
     "/trends",
+    "/?starred=1&unread=1&tag=chips",
+    "/searches",
+    "/feeds",
 )
 ALERT = {"name": "new one", "query": "chips OR model", "to": "a@example.org", "deliver": "instant", "timezone": "UTC"}
 
