@@ -60,8 +60,9 @@ for (const input of document.querySelectorAll("[data-check]")) {
   });
 }
 
-// A story counts as read when its page is shown; without this script its button says so.
+// A story counts as read when its page is shown, unless its reader has just marked it as unread.
 for (const form of document.querySelectorAll("[data-mark-read]")) {
+  if (location.hash === "#unread") continue;
   const markRead = async () => {
     const fields = new URLSearchParams(new FormData(form));
     fields.set("action", "read");
@@ -71,6 +72,7 @@ for (const form of document.querySelectorAll("[data-mark-read]")) {
     const button = form.querySelector("button");
     button.value = "unread";
     button.textContent = "Mark as unread";
+    form.elements.next.value += "#unread";
   };
   if (document.visibilityState === "visible") markRead();
   else document.addEventListener("visibilitychange", markRead, { once: true });
