@@ -12,18 +12,23 @@ import argparse
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from search.stories import NOW, StoryGenerator, page_commit, word
+from search.stories import NOW, SPAN, StoryGenerator, word
 
+from monitor.itertools_compat import batched
 from monitor.marks import marks_of_stories
+from monitor.store.microseconds import micros
 from monitor.store.records import MAX_SELECTED_STORIES, Mark, MarkKind
-from monitor.store.sqlite import SqliteStore
+from monitor.store.sqlite import SqliteStore, fulltext, rows, sql
 from monitor.story_search import StorySearch
 
 USER = "ines"
-WORDS = 40  # of a story; its size matters little here, as only the shown stories are read
+WORDS = 12  # of a story: few, so that the store is built soon
+PADDING = b"x" * 1000  # of a story, so that rows have the size of compressed texts
+EXAMPLES = 500
 REPEATS = 9
 SEARCHES = {
     "no mark": {},
@@ -36,16 +41,24 @@ SEARCHES = {
 
 
 def build(path: Path, count: int) -> None:
+    """Writes many stories with the texts of a few, which is faster than to commit each, and their marks."""
     store = SqliteStore(path, timeout=timedelta(seconds=30))
     store.setup()
-    ids, batch = [], []
-    for story in StoryGenerator(words=WORDS).stories(count):
-        ids.append(story.id)
-        batch.append(page_commit(story))
-        if len(batch) == 1000:
-            store.commit(batch)
-            batch.clear()
-    store.commit(batch)
+    examples = list(StoryGenerator(words=WORDS).stories(EXAMPLES))
+    entries = [fulltext.build_index_entry(story) for story in examples]
+    word_cache = fulltext.WordCache()
+    ids = [f"{number:032x}" for number in range(count)]
+    for batch in batched(range(count), 20_000):
+        with store.database.write_transaction() as connection:
+            by_sort_key = {}
+            for number in batch:
+                example = examples[number % EXAMPLES]
+                at = NOW - SPAN + SPAN * (number / count)
+                sort_key = micros(at) // 1000
+                values = rows.story_values(replace(example, id=ids[number], published_at=at, cluster=""), sort_key)
+                connection.execute(sql.INSERT_STORY, values | {"text": PADDING, "text_size": len(PADDING)})
+                by_sort_key[sort_key] = entries[number % EXAMPLES]
+            fulltext.index_stories(connection, by_sort_key, word_cache)
     step = max(count // MAX_SELECTED_STORIES, 1)
 
     def marks(kind: MarkKind, key: str, stories: list[str]) -> list[Mark]:

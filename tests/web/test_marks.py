@@ -65,7 +65,7 @@ def test_a_read_story_is_left_out_until_it_is_marked_as_unread(page: Page) -> No
     assert titles(page, "/?unread=1") == before
 
 
-def test_a_correction_after_reading_is_said(page: Page) -> None:
+def test_a_correction_since_a_story_was_read_is_said(page: Page) -> None:
     assert change(page, "read", version="1") == 303
     assert "changed since you read it" not in page.get("/")[1]
     corrected = stories()[0].__class__.from_json({**stories()[0].to_json(), "version": 2, "title": "Corrected"})
