@@ -156,7 +156,7 @@ def test_a_person_saves_a_search_and_marks_a_story_without_a_script(page: Page, 
     tab.get_by_role("checkbox", name="Starred").check()
     tab.get_by_role("button", name="Search").click()
     assert "1 story" in tab.inner_text("p.summary")
-    tab.get_by_role("link", name="banks").click()
+    tab.get_by_label("Saved searches").get_by_role("link", name="banks").click()
     assert tab.url.endswith("/?q=Sberbank")
     tab.get_by_role("link", name="manage").click()
     tab.get_by_label("Name").fill("lenders")

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 1000  # maximum number of documents in one response
-# Kinds whose indices are small and coordinate processes; each search for them refreshes the index first.
-ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "searches", "settings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +42,8 @@ class Cluster:
     """Reads and writes the documents of one monitor, whose indices begin with ``prefix``, through one client.
 
     `get_documents` returns every completed write.  A search finds everything that was written through this object,
-    because the index is refreshed before the first search after a write.  A search finds writes of other processes
-    after at most a second, and at once in the indices of `ALWAYS_REFRESHED_KINDS`.
+    because the index is refreshed before the first search after a write, and so after a write that was in conflict with
+    one of another process.  Otherwise a search finds writes of other processes after at most a second.
     """
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
@@ -96,14 +94,15 @@ class Cluster:
         without: Sequence[str] = (),
         page: int = PAGE_DOCUMENTS,
         shard: int | None = None,
+        refresh: bool = True,
     ) -> Iterator[StoredDocument]:
         """Yields up to ``limit`` documents that match a query, in the order of ``sort``, whose last key must be unique.
 
         ``after`` are the sort values of the document before the first.  The documents have only ``fields``, if given,
         and not the fields in ``without``.  Each response has up to ``page`` documents.  With ``shard``, searches only
-        the shard with that number and does not refresh the index.
+        the shard with that number.  Without ``refresh``, may not find the writes of the last second.
         """
-        if shard is None:
+        if refresh:
             self.refresh_after_writes(kind)
         while limit is None or limit > 0:
             size = page if limit is None else min(page, limit)
@@ -182,9 +181,6 @@ class Cluster:
 
     def refresh_after_writes(self, kind: str) -> None:
         """Refreshes a kind's index if anything was written through this object since its last refresh."""
-        if kind in ALWAYS_REFRESHED_KINDS:
-            self._refresh_index(kind)
-            return
         with self._lock:
             written, refresh_lock = self._write_counts[kind], self._refresh_locks[kind]
         if self._refreshed_write_counts[kind] < written:
