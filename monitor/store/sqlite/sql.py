@@ -457,7 +457,8 @@ SELECT count(*) FROM outbox
 WHERE sent_at IS NULL AND story NOT GLOB '*-*' AND story NOT IN (SELECT id FROM story)
 """
 _URL_OF_LOST_STORY = """
-story IS NOT NULL AND next_at IS NULL AND story NOT IN (SELECT id FROM story) AND story IN (SELECT story FROM hit)
+story IS NOT NULL AND next_at IS NULL AND story NOT IN (SELECT id FROM story)
+AND (story IN (SELECT story FROM hit) OR story IN (SELECT story FROM mark))
 """
 COUNT_URLS_OF_LOST_STORIES = f"SELECT count(*) FROM frontier WHERE {_URL_OF_LOST_STORY}"
 FETCH_LOST_STORIES_AGAIN = f"UPDATE frontier SET story = NULL, next_at = ? WHERE {_URL_OF_LOST_STORY}"
