@@ -1,4 +1,4 @@
-"""Writes the feeds of alerts and topics into the directory ``feeds``."""
+"""The feeds of alerts, topics and saved searches: their stories, and their files in the directory ``feeds``."""
 
 from __future__ import annotations
 
@@ -10,39 +10,49 @@ import unicodedata
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from monitor import __version__
+from monitor.errors import QueryError
 from monitor.models import now as clock
+from monitor.models import rfc3339
 from monitor.query import parse
 from monitor.query.syntax import Value
+from monitor.saved_searches import story_search
+from monitor.story_search import BadRequest
 from monitor.syndication.atom import atom_feed
 from monitor.syndication.items import Feed, feed_id, feed_items
 from monitor.syndication.json_feed import json_feed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
     from monitor.config import Config
+    from monitor.models import Story
     from monitor.query import Node
     from monitor.store import Store
+    from monitor.store.records import SavedSearch
 
 log = logging.getLogger(__name__)
 
 WRITE_INTERVAL = timedelta(minutes=1)
 MAX_ITEMS = 50  # of a feed
+FORMATS: Final = {"atom": atom_feed, "json": json_feed}  # by the ending of the file
+_FOLDERS: Final = {"alert": "alerts", "topic": "topics", "search": "searches"}
 _INSTALLATION_KEY = "feeds/installation"  # -> {"id": UUID that tells this monitor's feeds from those of others}
 _HIT_OVERLAP = timedelta(hours=1)  # a story may be stored so long after it was fetched
 
 
 @dataclass(frozen=True, slots=True)
 class FeedSource:
-    """An alert or topic, of which there is a feed."""
+    """An alert, topic or saved search, of which there is a feed."""
 
-    kind: str  # alert or topic
+    kind: str  # alert, topic or search
     name: str
     query: str
+    search: SavedSearch | None = None
 
     @property
     def path(self) -> str:
@@ -51,35 +61,82 @@ class FeedSource:
         label = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60]
         if label != self.name:
             label = f"{label}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}".lstrip("-")
-        return f"{self.kind}s/{label}"
+        return f"{_FOLDERS[self.kind]}/{label}"
+
+    @property
+    def is_personal(self) -> bool:
+        """True if its stories depend on the stars and read states of a user."""
+        return self.search is not None and story_search(self.search).is_personal
+
+    @property
+    def changes_only_with_stories(self) -> bool:
+        """True if the feed changes only when stories do, and so has the time of its newest story."""
+        return self.search is None
 
 
-def feed_sources(config: Config) -> list[FeedSource]:
-    """Returns the alerts and topics of a configuration."""
+def feed_sources(config: Config, searches: Iterable[SavedSearch]) -> list[FeedSource]:
+    """Returns the alerts and topics of a configuration, and saved searches."""
     return [
         *(FeedSource("alert", alert.name, alert.query) for alert in config.alerts),
         *(FeedSource("topic", name, query) for name, query in config.topics.items()),
+        *(FeedSource("search", search.name, search.query, search) for search in searches),
     ]
 
 
-def rendered_feed(store: Store, config: Config, source: FeedSource, *, url: str | None = None) -> dict[str, bytes]:
-    """Returns the feed of an alert or topic with its newest stories, by the ending of its file: ``atom``, ``json``.
+@dataclass(frozen=True, slots=True)
+class FeedContent:
+    """The newest stories of a feed, and the query that marks their sentences; not rendered yet."""
 
-    ``url`` is its address without the ending, None if it is not known.  Raises StoreError.
-    """
-    stories = store.search(Value(source.kind, source.name), now=clock(), limit=MAX_ITEMS).stories
-    node: Node = parse(source.query, fragments=config.fragments)
-    items = feed_items(stories, node)
+    id: str
+    source: FeedSource
+    stories: tuple[Story, ...]
+    node: Node | None
 
-    def feed(ending: str) -> Feed:
-        return Feed(
-            id=feed_id(_installation(store), source.kind, source.name),
-            title=source.name,
-            description=f"Stories that match the {source.kind}: {source.query}",
-            url=f"{url}.{ending}" if url else None,
+    def version(self, *addresses: str) -> str:
+        """Returns a hash that changes whenever the rendered feed would change; cheaper than rendering it."""
+        parts: list[object] = [__version__, self.id, self.source.name, self.source.query, str(self.node), *addresses]
+        parts += [f"{story.id}/{story.version}/{rfc3339(story.updated_at)}/{story.topics}" for story in self.stories]
+        return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:32]
+
+    def rendered(self, ending: str, *, url: str | None = None, home: str | None = None) -> bytes:
+        """Returns the feed in the format with this ending.
+
+        ``url`` is its own address, ``home`` that of a page with the same stories, None if they are not known.
+        """
+        feed = Feed(
+            id=self.id,
+            title=self.source.name,
+            description=_description(self.source),
+            url=url,
+            home=home,
         )
+        return FORMATS[ending](feed, feed_items(self.stories, self.node))
 
-    return {"atom": atom_feed(feed("atom"), items), "json": json_feed(feed("json"), items)}
+
+def feed_content(store: Store, config: Config, source: FeedSource, *, user: str, now: datetime) -> FeedContent:
+    """Returns the feed of an alert, topic or saved search with its newest stories, as ``user`` would find them.
+
+    Raises StoreError, and for a saved search that is not valid any more QueryError or BadRequest.
+    """
+    identity = source.search.id if source.search else source.name  # of a search that keeps it under another name
+    feed = feed_id(_installation(store), source.kind, identity)
+    if source.search is None:
+        stories = store.search(Value(source.kind, source.name), now=now, limit=MAX_ITEMS).stories
+        return FeedContent(feed, source, stories, parse(source.query, fragments=config.fragments))
+    search = story_search(source.search)
+    prepared = search.prepare(store, config.fragments, now=now, user=user)
+    stories = store.search(
+        prepared.node, now=now, since=prepared.since, before=prepared.before, limit=MAX_ITEMS,
+        selection=prepared.selection,
+    ).stories  # fmt: skip
+    return FeedContent(feed, source, stories, prepared.query_node)
+
+
+def _description(source: FeedSource) -> str:
+    if source.search is None:
+        return f"Stories that match the {source.kind}: {source.query}"
+    filters = [f"{name}: {', '.join(values)}" for name, values in source.search.filters.items()]
+    return f"Stories of the saved search: {'; '.join(filter(None, [source.query, *filters]))}"
 
 
 class FeedFiles:
@@ -91,39 +148,55 @@ class FeedFiles:
         self._directory = directory
         self._now = now
         self._written_at: datetime | None = None
-        self._last_error = ""
+        self._versions: dict[str, str] = {}  # of the feeds as they were written, by path
+        self._logged_reasons: frozenset[str] = frozenset()  # of the last time
 
     def write_due(self) -> None:
-        """Writes the files of alerts and topics that may have new stories, at most once in `WRITE_INTERVAL`.
+        """Writes the files of alerts, topics and searches that may have new stories, at most once in `WRITE_INTERVAL`.
 
-        Logs why a file cannot be written, once for each reason.  Raises StoreError.
+        Leaves out searches whose stories depend on the user.  Logs why a file cannot be written, once for each reason.
+        Raises StoreError.
         """
         at = self._now()
         if self._written_at is not None and at - self._written_at < WRITE_INTERVAL:
             return
+        faults: dict[str, str] = {}  # messages by their reason
         try:
             for source in self._changed_sources():
-                for ending, content in rendered_feed(self._store, self._config, source).items():
-                    write_file(self._directory / f"{source.path}.{ending}", content)
+                try:
+                    self._write(source, at)
+                except (QueryError, BadRequest) as error:
+                    message = f"the {source.kind} {source.name} is invalid: {error}"
+                    faults[message] = message
         except OSError as error:
-            self._log_once(f"{error.filename or self._directory} cannot be written", error.strerror or str(error))
-        else:
-            self._last_error = ""
+            reason = error.strerror or str(error)
+            faults[reason] = f"{error.filename or self._directory} cannot be written: {reason}"
+        for reason, message in faults.items():
+            if reason not in self._logged_reasons:
+                log.error("feeds: %s", message)
+        self._logged_reasons = frozenset(faults)
         self._written_at = at
 
-    def _log_once(self, message: str, reason: str) -> None:
-        if reason != self._last_error:
-            log.error("feeds: %s: %s", message, reason)
-        self._last_error = reason
+    def _write(self, source: FeedSource, at: datetime) -> None:
+        content = feed_content(self._store, self._config, source, user="", now=at)
+        paths = {ending: self._directory / f"{source.path}.{ending}" for ending in FORMATS}
+        version = content.version()
+        if self._versions.get(source.path) == version and all(path.exists() for path in paths.values()):
+            return
+        for ending, path in paths.items():
+            write_file(path, content.rendered(ending))
+        self._versions[source.path] = version
 
     def _changed_sources(self) -> Iterator[FeedSource]:
-        sources = feed_sources(self._config)
+        sources = [
+            source for source in feed_sources(self._config, self._store.saved_searches()) if not source.is_personal
+        ]
         if self._written_at is None:
             yield from sources
             return
         since = self._written_at - _HIT_OVERLAP
         names = {hit.alert for hit in self._store.hits(since=since, limit=10_000)}
-        yield from (source for source in sources if source.kind == "topic" or source.name in names)
+        yield from (source for source in sources if source.kind != "alert" or source.name in names)
 
 
 def write_file(path: Path, content: bytes) -> None:

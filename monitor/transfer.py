@@ -437,7 +437,7 @@ def _finished_frontier_entry(story: Story) -> FrontierEntry:
 def copy_store(
     source: Store, target: Store, *, on_progress: Callable[[int, int], None] = lambda _all, _new: None
 ) -> int:
-    """Copies all records: stories with their versions, hits, outbox, frontier, outlets, snoozes and settings.
+    """Copies all records: stories with versions and marks, hits, outbox, frontier, outlets, searches and settings.
 
     Returns the number of records that were new or newer in the target.  Calls ``on_progress(copied, new)`` after each
     batch.  A copy may be repeated, also after the process was killed: it keeps the records of the target, and marks

@@ -36,6 +36,7 @@ MODULE_AND_HELP_BY_COMMAND = {
     "deliver": ("deliver", "Deliver the notifications that are due."),
     "canary": ("canary", "Send a made-up story through all steps, and time them."),
     "search": ("search", "Find stories."),
+    "searches": ("searches", "List the saved searches of the page."),
     "history": ("history", "Show what an outlet changed in a story."),
     "alerts": ("alerts", "List, show, test, backfill and snooze alerts."),
     "explain": ("explain", "Explain why a query matches a story, or why not."),

@@ -40,12 +40,14 @@ MAX_SHOWN_OUTLETS = 5  # of an event
 @click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Stories to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Stories to skip first.")
 @click.option("--relevance", is_flag=True, help="Most relevant first instead of newest first.")
+@click.option("--saved", metavar="NAME", help="Use the query, times and filters of a saved search of the page.")
 @click.option("--json", "as_json", is_flag=True, help="Complete stories, one JSON object per line.")
 @with_context
 def search_command(
     context: CommandContext,
     *,
     query: tuple[str, ...],
+    saved: str | None,
     since: datetime | None,
     until: datetime | None,
     zone: ZoneInfo | None,
@@ -63,9 +65,12 @@ def search_command(
       media-monitor search '"export controls" title:(chip OR chips)' --relevance
       media-monitor search chips --since 2026-10 --until 2026-10 --events --tz Europe/Berlin
       media-monitor search 'outlet:"Xinhua" raw:AI' --json | jq -r .url
+      media-monitor search --saved 'export controls'
     """
     text = " ".join(query)
     node = None
+    if saved is not None and (text.strip() or since or until or relevance):
+        raise click.UsageError("--saved has its own query, times and order; give no others")
     if text.strip():
         from monitor.query import parse
 
@@ -73,9 +78,21 @@ def search_command(
         if not as_json:
             context.warn_about_query(text, kind="search")
     with context.open_existing_store() as store:
-        result = store.search(
-            node, now=now(), since=since, before=until, limit=limit, offset=offset, relevance=relevance
-        )
+        if saved is None:
+            result = store.search(
+                node, now=now(), since=since, before=until, limit=limit, offset=offset, relevance=relevance
+            )
+        else:
+            from monitor.cli.searches import prepare_saved_search
+
+            search = prepare_saved_search(context, store, saved)
+            node, text, result = (
+                search.query_node,
+                f"the saved search {saved}",
+                search.stories(limit=limit, offset=offset),
+            )
+            for cut in search.cuts:
+                context.err.print(cut, markup=False)
         if as_json:
             import orjson
 

@@ -56,6 +56,8 @@ def export_command(
 ) -> None:
     """Write stories in the order of their ids, streaming them from the store.
 
+    Tags, notes, stars, read states and saved searches of the page are not written; `copy` and `backup` have them.
+
     \b
     Examples:
       media-monitor export > stories.jsonl
@@ -86,8 +88,12 @@ def export_command(
     ):
         stories = _stories_with_progress(store.scan(node, now=now(), since=since, after=after), show_count)
         written = export_stories(stories, out, format_name)
+        marks = store.count_marks()
     if output is not None:
         context.err.print(f"{plural(written, 'story', 'stories')} written to {output}.", markup=False)
+    if marks:
+        kinds = plural(marks, "tag, note, star or read state", "tags, notes, stars and read states")
+        context.err.print(f"{kinds} not written; `copy` and `backup` have them.", markup=False)
 
 
 @contextmanager
@@ -241,7 +247,7 @@ def _open_input(name: str) -> Iterator[BufferedReader]:
 @click.argument("target")
 @with_context
 def copy_command(context: CommandContext, *, target: str) -> None:
-    """Copy all data of this monitor into another store: stories with their versions, hits, crawl state and outbox.
+    """Copy all data of this monitor into another store: stories with versions and marks, hits, crawl state and outbox.
 
     TARGET is the monitor.yaml that names the other store, or that store's address, which may carry user:password@.
     This store's credentials are not sent there: for a target with an API key or a CA, give a monitor.yaml.  Stop

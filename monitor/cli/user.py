@@ -25,6 +25,7 @@ def user_command(context: CommandContext) -> None:
     \b
     Examples:
       media-monitor user add ines --role editor
+      media-monitor user feed-token ines
       media-monitor user list
     """
 
@@ -80,6 +81,37 @@ def list_command(context: CommandContext) -> None:
         context.out.print(f"{user.name}  {user.role}  {login}", markup=False)
     if not context.config.web.users:
         context.err.print("No users: on a loopback address the page needs none.")
+
+
+@user_command.command("feed-token")
+@click.argument("name")
+@click.option("--revoke", is_flag=True, help="End the token instead of making another.")
+@with_context
+def feed_token_command(context: CommandContext, *, name: str, revoke: bool) -> None:
+    """Make a token with which the feed readers of a user fetch feeds from the page; it ends the one before.
+
+    A reader sends the name as user and the token as password (HTTP Basic).  The token opens feeds only, and is shown
+    once: the store keeps a hash.
+
+    \b
+    Examples:
+      media-monitor user feed-token ines
+      media-monitor user feed-token ines --revoke
+    """
+    from monitor.feed_tokens import make_token, revoke_token
+    from monitor.models import now
+
+    settings = context.config.web
+    names = [user.name for user in settings.users]
+    if name not in names and settings.user_header is None and not revoke:
+        raise MonitorError(f"there is no user {name!r}", hint=f"media-monitor user add {name}")
+    with context.open_store() as store:
+        if revoke:
+            is_ended = revoke_token(store, name)
+            context.out.print(f"{name} has no feed token {'any more' if is_ended else 'to end'}.", markup=False)
+            return
+        click.echo(make_token(store, name, at=now()))
+        context.err.print(f"Feed readers send {name} as user and this token as password.", markup=False)
 
 
 def _read_password() -> str:

@@ -292,7 +292,7 @@ class Config(FrozenModel):
     keep: Literal["matching", "all"] = "matching"
     keep_for: KeepFor = KeepFor()
     canary: DigestSchedule | None = None  # when a made-up story is sent through all steps; in UTC
-    feeds: SingleLine | None = None  # directory of the feeds of alerts and topics; `load` makes it absolute
+    feeds: SingleLine | None = None  # directory of the feeds of alerts, topics and searches; `load` makes it absolute
     terms: dict[TermName, str] = Field(default_factory=dict)  # fragments of queries, used as @name
     topics: dict[NonEmptyName, QueryText] = Field(default_factory=dict)
     outlets: tuple[Outlet, ...] = ()

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from monitor.store.protocol import Dump, Frontier, Leases, Outbox, Retention, Search, Settings, Stories
+    from monitor.store.protocol import (
+        Dump,
+        Frontier,
+        Leases,
+        Marks,
+        Outbox,
+        Retention,
+        SavedSearches,
+        Search,
+        Settings,
+        Stories,
+    )
 
 
 class ComposedStore:
@@ -14,7 +25,7 @@ class ComposedStore:
     A subclass adds `monitor.store.protocol.Lifecycle` and ``capabilities``, which complete `monitor.store.Store`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0915  one statement for each method
         self,
         *,
         frontier: Frontier,
@@ -23,6 +34,8 @@ class ComposedStore:
         leases: Leases,
         outbox: Outbox,
         settings: Settings,
+        marks: Marks,
+        saved_searches: SavedSearches,
         retention: Retention,
         dump: Dump,
     ) -> None:
@@ -72,6 +85,17 @@ class ComposedStore:
         self.compare_and_set = settings.compare_and_set
         self.setting = settings.setting
         self.settings = settings.settings
+
+        self.put_marks = marks.put_marks
+        self.delete_mark = marks.delete_mark
+        self.marks = marks.marks
+        self.marked_stories = marks.marked_stories
+        self.tag_counts = marks.tag_counts
+        self.count_marks = marks.count_marks
+
+        self.saved_searches = saved_searches.saved_searches
+        self.put_search = saved_searches.put_search
+        self.delete_search = saved_searches.delete_search
 
         self.expired_stories = retention.expired_stories
         self.delete_stories = retention.delete_stories

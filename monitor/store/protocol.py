@@ -43,11 +43,16 @@ if TYPE_CHECKING:
         ExpiryKey,
         Facets,
         Finding,
+        Mark,
+        MarkKind,
         OutboxRecord,
         Record,
         ReplayResult,
+        SavedSearch,
         SearchResult,
         StoryExpiry,
+        StorySelection,
+        TagCount,
         UrlAlias,
     )
 
@@ -201,12 +206,13 @@ class Search(Protocol):
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
+        selection: StorySelection | None = None,
     ) -> SearchResult:
         """Returns ``limit`` of the stories that match the query (None: all stories), from the number ``offset`` on.
 
         With ``relevance`` the most relevant come first, else the newest.  A story's time is that of its publication, or
         if that is unknown, when it was first seen.  Leaves out stories before ``since``, and those at or after
-        ``before``.  Relative times in the query count back from ``now``.
+        ``before``, and with ``selection`` those outside it.  Relative times in the query count back from ``now``.
         """
 
     def facets(
@@ -217,6 +223,7 @@ class Search(Protocol):
         since: datetime | None = None,
         before: datetime | None = None,
         limit: int = 10,
+        selection: StorySelection | None = None,
     ) -> Facets:
         """Counts the values that the matching stories have in each of `FACET_FIELDS`.
 
@@ -232,6 +239,7 @@ class Search(Protocol):
         before: datetime | None = None,
         field: str | None = None,
         limit: int = 10,
+        selection: StorySelection | None = None,
     ) -> list[DayCount]:
         """Counts the matching stories by day, in the order of days; leaves out days without any.
 
@@ -380,6 +388,50 @@ class Settings(Protocol):
         """Returns the documents whose keys begin with ``prefix``, in a dict by key."""
 
 
+class Marks(Protocol):
+    """The marks of users on stories.  A mark is one record with a fixed key, so each change is complete or not made."""
+
+    def put_marks(self, marks: Sequence[Mark]) -> int:
+        """Stores marks, in place of those of the same kind, story and key; returns how many.
+
+        Leaves out marks of stories that are not stored.
+        """
+
+    def delete_mark(self, kind: MarkKind, story: str, key: str) -> bool:
+        """Deletes a mark; returns False if it is not stored."""
+
+    def marks(self, stories: Sequence[str], *, user: str) -> list[Mark]:
+        """Returns the tags and notes of these stories, and the stars and read states that are the user's.
+
+        They are in the order in which they were made.
+        """
+
+    def marked_stories(self, kind: MarkKind, key: str, *, limit: int) -> list[str]:
+        """Returns up to ``limit`` ids of stories with a mark of this kind and key, the last marked first."""
+
+    def tag_counts(self, *, limit: int) -> list[TagCount]:
+        """Returns the ``limit`` tags that the most stories have, equal numbers in the order of the keys."""
+
+    def count_marks(self) -> int:
+        """Returns the number of all marks, of all users."""
+
+
+class SavedSearches(Protocol):
+    """The searches that have a name."""
+
+    def saved_searches(self) -> list[SavedSearch]:
+        """Returns all saved searches, in the order of their names without case."""
+
+    def put_search(self, search: SavedSearch) -> bool:
+        """Stores a search in place of the one with its id.
+
+        Returns False, and stores nothing, if another one has its name.
+        """
+
+    def delete_search(self, identifier: str) -> bool:
+        """Deletes the search with this id; returns False if there is none."""
+
+
 class Retention(Protocol):
     """Finds and deletes what has expired, in steps that a kill may interrupt: what is left expires again."""
 
@@ -390,7 +442,7 @@ class Retention(Protocol):
         """
 
     def delete_stories(self, ids: Sequence[str]) -> int:
-        """Deletes these stories with their versions, hits and notifications; returns how many stories were stored.
+        """Deletes these stories with their versions, hits, notifications and marks; returns how many were stored.
 
         The URLs stay, so that no source that lists one makes it be fetched again.
         """
@@ -421,8 +473,9 @@ class Dump(Protocol):
         """Stores records unchanged and returns how many were new or newer than the stored records.
 
         Does not replace a stored story of the same or a later version, a notification that is marked as sent, or an
-        outlet that is leased or was polled at the same time or later.  Raises StoreRefused with the record's id if the
-        store does not accept a record; any of the other records may then be stored.
+        outlet that is leased or was polled at the same time or later, nor any stored record of another kind.  Raises
+        StoreRefused with the record's id if the store does not accept a record; any of the other records may then be
+        stored.
         """
 
 
@@ -480,7 +533,20 @@ class Capabilities:
     kibana: bool = False  # Kibana can show the store's stories and hits
 
 
-class Store(Lifecycle, Frontier, Stories, Search, Leases, Outbox, Settings, Retention, Dump, Protocol):
+class Store(
+    Lifecycle,
+    Frontier,
+    Stories,
+    Search,
+    Leases,
+    Outbox,
+    Settings,
+    Marks,
+    SavedSearches,
+    Retention,
+    Dump,
+    Protocol,
+):
     """A store: all required roles, and the optional roles under `capabilities`."""
 
     @property

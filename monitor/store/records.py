@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
@@ -56,6 +58,17 @@ class DayCount:
     value: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StorySelection:
+    """Stories to which a search is restricted, by id; at most `MAX_SELECTED_STORIES` in each set."""
+
+    only: frozenset[str] | None = None  # None: all stories
+    without: frozenset[str] = frozenset()
+
+
+#: A request to Elasticsearch carries the ids, and SQLite looks up each of them.
+MAX_SELECTED_STORIES: Final = 10_000
+
 # ---- what a store holds, as it is copied to another store
 
 
@@ -98,7 +111,73 @@ class Setting:
     value: Json
 
 
-Record: TypeAlias = "StoryHistory | Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting"
+class MarkKind(enum.StrEnum):
+    """The kinds of marks: tags and notes are for all users, a star and a read state for the user who set them."""
+
+    TAG = "tag"
+    NOTE = "note"
+    STAR = "star"
+    READ = "read"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """What a user has put on a story; it belongs to all versions of the story, and is deleted with the story.
+
+    A story has one mark of each kind and ``key``: of a tag its name without differences of case, of a note the note's
+    id, of a star or read state the name of the user.
+    """
+
+    kind: MarkKind
+    story: str
+    key: str
+    user: str  # who made it; empty on a page without users
+    made_at: datetime
+    text: str = ""  # of a note; of a tag its name as it was typed
+    version: int = 0  # of a read state: of the story that was read
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        return self.kind.value, self.story, self.key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TagCount:
+    """How many stories have a tag; ``name`` is as it was typed last."""
+
+    key: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedSearch:
+    """A search that editors have given a name, unique without differences of case.
+
+    ``filters`` are the values of the search page's parameters other than the query, by the parameter's name.
+    """
+
+    id: str  # stays when the name changes
+    name: str
+    query: str  # empty: all stories
+    filters: Mapping[str, tuple[str, ...]]
+    created_by: str  # empty on a page without users
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def name_key(self) -> str:
+        return fold_name(self.name)
+
+
+def fold_name(name: str) -> str:
+    """Returns a name without differences that people do not see as such: case, spaces, and forms of one character."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+Record: TypeAlias = (
+    "StoryHistory | Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting | Mark | SavedSearch"
+)
 
 # ---- retention and repair
 

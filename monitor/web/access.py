@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse
 
+from monitor.errors import MonitorError
 from monitor.web.accounts import LOCAL_USER, User, find_user
 
 if TYPE_CHECKING:
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from monitor.config.schema import WebSettings
-    from monitor.web.accounts import Accounts
+    from monitor.web.accounts import Accounts, FeedAccess
 
 SESSION_COOKIE = "monitor_session"
 FORM_COOKIE = "monitor_form"  # of browsers without a session; ties the forms of a page to the browser
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-API_PATHS = ("/api/", "/feeds/")  # for programs, which may send name and password with each request
+FEED_PATH = "/feeds/"
+API_PATHS = ("/api/", FEED_PATH)  # for programs, which may send name and password with each request
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 SECURITY_HEADERS = {
@@ -65,12 +67,16 @@ class AccessControl:
         *,
         settings: Callable[[], WebSettings],
         accounts: Accounts,
+        feed_access: FeedAccess,
         error_page: Callable[[Scope, int, str, str], Response],
+        error_response: Callable[[Scope, MonitorError], Response],
     ) -> None:
         self._app = app
         self._settings = settings
         self._accounts = accounts
+        self._feed_access = feed_access
         self._error_page = error_page
+        self._error_response = error_response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -115,7 +121,10 @@ class AccessControl:
             return None
         user = self._logged_in_user(scope, headers, cookies, settings)
         if user is None and path.startswith(API_PATHS):
-            user = await self._user_of_password(state["client"], headers, settings)
+            try:
+                user = await self._user_of_credentials(state["client"], path, headers, settings)
+            except MonitorError as error:  # too many failed logins, or the store is away
+                return self._error_response(scope, error)
         if user is not None:
             state["user"] = user
             return None
@@ -140,8 +149,10 @@ class AccessControl:
         entry = find_user(settings, name) if name is not None else None
         return User(entry.name, is_editor=entry.role == "editor") if entry is not None else None
 
-    async def _user_of_password(self, client: Client, headers: Headers, settings: WebSettings) -> User | None:
-        """Returns the user whose name and password a program sends with its request."""
+    async def _user_of_credentials(
+        self, client: Client, path: str, headers: Headers, settings: WebSettings
+    ) -> User | None:
+        """Returns the user whose name and password, or for feeds feed token, a program sends with its request."""
         scheme, _, encoded = headers.get("authorization", "").partition(" ")
         try:
             name, colon, password = b64decode(encoded, validate=True).decode().partition(":")
@@ -150,6 +161,10 @@ class AccessControl:
         if scheme.lower() != "basic" or not colon:
             return None
         entry = find_user(settings, name)
+        if path.startswith(FEED_PATH):
+            may_read = entry is not None or settings.user_header is not None
+            is_right = await run_in_threadpool(self._feed_access.verify, name, password, client.address)
+            return User(name, is_editor=False) if is_right and may_read else None
         is_right = await run_in_threadpool(self._accounts.verify, name, entry, password, client.address)
         return User(name, is_editor=entry.role == "editor") if is_right and entry is not None else None
 

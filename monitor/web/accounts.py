@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.errors import MonitorError
+from monitor.feed_tokens import is_token_of
 from monitor.models import now
 from monitor.time_text import short_duration
 
 if TYPE_CHECKING:
     from monitor.config.schema import WebSettings, WebUser
+    from monitor.store.protocol import Settings
 
 SESSION_IDLE_TIMEOUT = timedelta(hours=12)
 SESSION_MAX_AGE = timedelta(days=7)
@@ -138,6 +140,11 @@ class TooManyLogins(MonitorError):
         super().__init__(f"too many failed logins; try again in {short_duration(wait)}")
         self.wait = wait
 
+    @property
+    def retry_after(self) -> str:
+        """The seconds to wait, for the header Retry-After."""
+        return str(int(self.wait.total_seconds()) + 1)
+
 
 class Accounts:
     """Verifies passwords and keeps the sessions of the users.  Methods may be called from any thread."""
@@ -180,6 +187,35 @@ class Accounts:
             return PasswordHasher().verify(stored, password[:MAX_PASSWORD_CHARACTERS])
         except (VerificationError, InvalidHashError):
             return False
+
+
+class FeedAccess:
+    """Verifies the tokens of feed readers, and limits failures as those of logins.
+
+    A reader whose token was right before need not wait for the failures of others with its name or address.
+    """
+
+    def __init__(self, store: Settings) -> None:
+        self._store = store
+        self._limit = LoginLimit()
+        self._key = secrets.token_bytes(32)
+        self._verified: set[bytes] = set()
+
+    def verify(self, name: str, token: str, address: str) -> bool:
+        """Returns True if this is the feed token of the user.  Raises TooManyLogins or StoreError."""
+        secret = hmac.new(self._key, f"{name}\0{token}".encode("utf-8", "replace"), hashlib.sha256).digest()
+        keys = f"name {name.casefold()}", f"address {address}"
+        if secret not in self._verified and (wait := self._limit.wait(*keys)):
+            raise TooManyLogins(wait)
+        if not is_token_of(self._store, name, token):
+            self._verified.discard(secret)
+            self._limit.count_failure(*keys)
+            return False
+        self._limit.forget(*keys)
+        if len(self._verified) >= MAX_SESSIONS:
+            self._verified.clear()
+        self._verified.add(secret)
+        return True
 
 
 def find_user(settings: WebSettings, name: str) -> WebUser | None:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse
 
 from monitor.alert_status import AlertStatus, detail_lines, read_statuses, targets_text
 from monitor.backfill import find_backfill, queue_backfill
+from monitor.feed_files import FeedSource
 from monitor.models import now
 from monitor.notify.delivery_times import local_time_text
 from monitor.notify.planned_snoozes import PlannedSnoozes
@@ -78,6 +79,7 @@ def _alert_page(request: Request, name: str, message: Message | None = None, **v
         "chart": _daily_chart(status),
         "hits": services.store.hits(alert.name, limit=RECENT_HITS),
         "snooze_spans": SNOOZE_SPANS,
+        "feed": FeedSource("alert", alert.name, alert.query),
         "since": DEFAULT_BACKFILL,
         "backfill": None,
         "message": message,

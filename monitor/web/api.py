@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor import coverage
 from monitor.alert_preview import preview_alert
 from monitor.alert_status import read_statuses
 from monitor.errors import MonitorError, QueryError
+from monitor.marks import marks_json, marks_of_stories
 from monitor.models import now
 from monitor.outlet_status import read_outlets
 from monitor.query import parse
@@ -23,29 +22,25 @@ from monitor.query.lint_notes import configured_values
 from monitor.query.snippets import snippets
 from monitor.store.records import FACET_FIELDS
 from monitor.time_arguments import parse_time
+from monitor.web import api_changes
+from monitor.web.json_response import JsonResponse
 from monitor.web.openapi import openapi_document
 from monitor.web.search_request import BadRequest, SearchRequest
-from monitor.web.services import services_of
+from monitor.web.services import services_of, user_of
 from monitor.web.trends import read_trend, trend_request
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
+    from monitor.marks import StoryMarks
     from monitor.models import Json, Story
     from monitor.query import Node
+    from monitor.story_search import PreparedSearch
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
 MAX_OFFSET = 10_000
-
-
-class JsonResponse(Response):
-    """A JSON response."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
 
 
 def error_json(error: MonitorError) -> Json:
@@ -60,36 +55,32 @@ def error_json(error: MonitorError) -> Json:
 
 def search(request: Request) -> Response:
     """Returns the stories of a search with the matching words in context."""
-    services, asked, at = services_of(request), SearchRequest.from_parameters(request.query_params), now()
-    node = asked.node(services.config.fragments)
     limit = _number(request, "limit", default=DEFAULT_LIMIT, highest=MAX_LIMIT)
     offset = _number(request, "offset", default=0, highest=MAX_OFFSET)
-    result = services.store.search(
-        node,
-        now=at,
-        since=asked.since_time(at),
-        before=asked.before_time(at),
-        limit=limit,
-        offset=offset,
-        relevance=asked.sort == "relevance",
+    search = _prepared_search(request)
+    result = search.stories(limit=limit, offset=offset)
+    marks = marks_of_stories(
+        services_of(request).store, [story.id for story in result.stories], user=user_of(request).name
     )
-    query_node = asked.query_node(services.config.fragments)
-    stories = [_story_json(story, query_node) for story in result.stories]
-    return JsonResponse({"total": result.total, "offset": offset, "stories": stories})
+    stories = [_story_json(story, search.query_node, marks[story.id]) for story in result.stories]
+    return JsonResponse({"total": result.total, "offset": offset, "cuts": search.cuts, "stories": stories})
 
 
-def _story_json(story: Story, node: Node | None) -> Json:
+def _prepared_search(request: Request) -> PreparedSearch:
+    services, asked = services_of(request), SearchRequest.from_parameters(request.query_params)
+    return asked.prepare(services.store, services.config.fragments, now=now(), user=user_of(request).name)
+
+
+def _story_json(story: Story, node: Node | None, marks: StoryMarks) -> Json:
     contexts = [snippet.to_json() for snippet in snippets(node, story)] if node is not None else []
-    return {**story.to_json(), "contexts": contexts}
+    return {**story.to_json(), "contexts": contexts, "marks": marks_json(marks)}
 
 
 def counts(request: Request) -> Response:
     """Returns the number of stories of a search by day, and its most frequent values."""
-    services, asked, at = services_of(request), SearchRequest.from_parameters(request.query_params), now()
-    node, since, before = asked.node(services.config.fragments), asked.since_time(at), asked.before_time(at)
-    limit = _number(request, "limit", default=10, highest=MAX_LIMIT)
-    facets = services.store.facets(node, now=at, since=since, before=before, limit=limit)
-    days = services.store.daily_counts(node, now=at, since=since, before=before)
+    search = _prepared_search(request)
+    facets = search.facets(limit=_number(request, "limit", default=10, highest=MAX_LIMIT))
+    days = search.daily_counts()
     return JsonResponse(
         {
             "total": sum(day.count for day in days),
@@ -100,6 +91,7 @@ def counts(request: Request) -> Response:
             },
             "counted": facets.counted,
             "is_complete": facets.is_complete,
+            "cuts": search.cuts,
         }
     )
 
@@ -231,4 +223,5 @@ ROUTES = [
     Route("/outlets", outlets),
     Route("/outlets/coverage", outlet_coverage),
     Route("/trends", trends),
+    *api_changes.ROUTES,
 ]

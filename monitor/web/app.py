@@ -14,9 +14,22 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from monitor.errors import MonitorError, QueryError, StoreUnavailable
-from monitor.web import alert_editor, alerts, api, login, outlet_editor, outlets, stories, story, trends
+from monitor.web import (
+    alert_editor,
+    alerts,
+    api,
+    feeds,
+    login,
+    outlet_editor,
+    outlets,
+    searches,
+    stories,
+    story,
+    story_marks,
+    trends,
+)
 from monitor.web.access import API_PATHS, AccessControl
-from monitor.web.accounts import TooManyLogins
+from monitor.web.accounts import FeedAccess, TooManyLogins
 from monitor.web.pages import render
 from monitor.web.request_shares import RequestShares
 from monitor.web.search_request import BadRequest
@@ -33,7 +46,16 @@ if TYPE_CHECKING:
 ROUTES = [
     Route("/", stories.stories_page),
     Route("/stories.{format:str}", stories.export_stories),
+    Route("/stories/read", story_marks.mark_page_read, methods=["POST"]),
     Route("/story/{id:str}", story.story_page),
+    Route("/story/{id:str}/marks", story_marks.change_marks, methods=["POST"]),
+    Route("/searches", searches.searches_page),
+    Route("/searches", searches.save, methods=["POST"]),
+    Route("/searches/{id:str}", searches.open_search),
+    Route("/searches/{id:str}", searches.change, methods=["POST"]),
+    Route("/feeds", feeds.feeds_page),
+    Route("/feed-token", feeds.change_token, methods=["POST"]),
+    Route("/feeds/{folder:str}/{label:str}.{ending:str}", feeds.feed),
     Route("/alerts", alerts.alerts_page),
     Route("/alert", alerts.alert_page),
     Route("/alert/edit", alert_editor.edit_page),
@@ -73,7 +95,12 @@ def create_app(services: Services) -> Starlette:
         },
         middleware=[
             Middleware(
-                AccessControl, settings=_settings_of(services), accounts=services.accounts, error_page=_error_page
+                AccessControl,
+                settings=_settings_of(services),
+                accounts=services.accounts,
+                feed_access=FeedAccess(services.store),
+                error_page=_error_page,
+                error_response=lambda scope, error: _monitor_error(Request(scope), error),
             ),
             Middleware(RequestShares, error_page=_error_page),
         ],
@@ -108,7 +135,8 @@ def _monitor_error(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUS_BY_ERROR.items() if isinstance(error, kind)), 503)
     message = str(error) if isinstance(error, QueryError) else error.message
     if request.url.path.startswith(API_PATHS):
-        return JSONResponse(api.error_json(error), status)
+        headers = {"Retry-After": error.retry_after} if isinstance(error, TooManyLogins) else None
+        return JSONResponse(api.error_json(error), status, headers)
     hint = error.hint or ("The page works again when the store does." if isinstance(error, StoreUnavailable) else "")
     return _error_page(request.scope, status, message, "" if isinstance(error, QueryError) else hint)
 

@@ -26,24 +26,31 @@ def form_token(request: Request) -> str:
 
 async def read_form(request: Request, *, needs_editor: bool = True) -> FormData:
     """Returns the fields of a form.  Raises HTTPException 403 without the page's token or for a reader's change."""
-    await _read_body(request)
+    await read_body(request)
     form = await request.form(max_fields=MAX_FORM_FIELDS, max_files=0, max_part_size=MAX_FIELD_BYTES)
     sessions = services_of(request).accounts.sessions
     if not sessions.is_form_token(text_field(form, TOKEN_FIELD), request.state.form_cookie):
         raise HTTPException(403, "The form has expired, or another site has sent it.  Load its page again.")
-    if needs_editor and not user_of(request).is_editor:
-        raise HTTPException(403, "You may read here, but not change anything: your role is reader.")
+    if needs_editor:
+        require_editor(request)
     return form
 
 
-async def _read_body(request: Request) -> None:
-    """Reads the body, which `Request.form` then parses.  Raises HTTPException 413 if it is too large."""
+def require_editor(request: Request) -> None:
+    """Raises HTTPException 403 for a reader."""
+    if not user_of(request).is_editor:
+        raise HTTPException(403, "You may read here, but not change anything: your role is reader.")
+
+
+async def read_body(request: Request) -> bytes:
+    """Returns the body, which `Request.form` can then parse.  Raises HTTPException 413 if it is too large."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413, f"The form is larger than {MAX_FORM_BYTES:,} bytes.", {"Connection": "close"})
     request._body = bytes(body)  # noqa: SLF001  as Request.body keeps it; the public method has no limit
+    return bytes(body)
 
 
 def text_field(form: FormData, name: str) -> str:

@@ -38,7 +38,7 @@ async def log_in(request: Request) -> Response:
         )
     except TooManyLogins as error:
         response = await run_in_threadpool(render, request, "login.html", {**values, "error": str(error)}, status=429)
-        response.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
+        response.headers["Retry-After"] = error.retry_after
         return response
     if not is_right:
         error_text = "The name or the password is wrong."

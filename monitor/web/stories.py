@@ -11,6 +11,8 @@ from starlette.responses import StreamingResponse
 
 from monitor import transfer
 from monitor.errors import QueryError, StoreError
+from monitor.feed_files import FeedSource, feed_sources
+from monitor.marks import marks_of_stories
 from monitor.models import now
 from monitor.query.lint import lint_query
 from monitor.query.lint_notes import configured_values
@@ -19,7 +21,7 @@ from monitor.query.snippets import Snippet, highlighted_field, snippets
 from monitor.web import charts
 from monitor.web.pages import render
 from monitor.web.search_request import PAGE_STORIES, BadRequest, SearchRequest
-from monitor.web.services import services_of
+from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,11 +34,13 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query import Node
     from monitor.store import SearchResult, Store
-    from monitor.store.records import DayCount
+    from monitor.store.records import DayCount, SavedSearch
+    from monitor.web.services import Services
 
 MAX_EXPORTED_STORIES = 10_000
 EXPORT_PAGE_STORIES = 200
 FACET_VALUES = 8  # of each field
+TAG_VALUES = 20
 TIME_LINE_DAYS = 60  # without a ``since``
 MAX_TIME_LINE_BARS = 120  # more days are drawn as weeks or months of 30 days
 FACET_LABELS = {
@@ -61,36 +65,58 @@ class StoryEntry:
 
 def stories_page(request: Request) -> Response:
     """Shows the stories that a search finds; without a query, the newest."""
-    services, asked, at = services_of(request), SearchRequest.from_parameters(request.query_params), now()
-    values: dict[str, Any] = {
-        "section": "Stories", "asked": asked, "error": None, "notes": (), "result": None,
+    return stories_response(request, SearchRequest.from_parameters(request.query_params))
+
+
+def stories_response(request: Request, asked: SearchRequest, **values: Any) -> Response:
+    """Shows the page of a search; ``values`` are variables of the template that replace those without a fault."""
+    services, at, user = services_of(request), now(), user_of(request)
+    shown: dict[str, Any] = {
+        "section": "Stories", "asked": asked, "error": None, "notes": (), "result": None, "cuts": (),
         "entries": (), "facets": None, "time_line": None, "facet_labels": FACET_LABELS,
+        "saved_searches": (), "saved": None, "feed": None, "tag_counts": (), "save_fault": None, "save_name": "",
+        **values,
     }  # fmt: skip
     try:
-        node, query_node = asked.node(services.config.fragments), asked.query_node(services.config.fragments)
-        since, before = asked.since_time(at), asked.before_time(at)
+        searches = services.store.saved_searches()
+        shown["saved_searches"] = [(search, SearchRequest.from_saved(search)) for search in searches]
+        shown["saved"] = next((saved for saved, search in shown["saved_searches"] if search.is_same_as(asked)), None)
+        shown["feed"] = _feed_of(services, asked, shown["saved"])
+        search = asked.prepare(services.store, services.config.fragments, now=at, user=user.name)
     except (QueryError, BadRequest) as error:
-        return render(request, "stories.html", values | {"error": error}, status=400)
+        return render(request, "stories.html", shown | {"error": error}, status=400)
+    except StoreError as error:
+        return render(request, "stories.html", shown | {"error": error}, status=503)
     if asked.query:
-        values["notes"] = lint_query(asked.query, configured=configured_values(services.config), now=at)
+        shown["notes"] = lint_query(asked.query, configured=configured_values(services.config), now=at)
     try:
-        result = services.store.search(
-            node, now=at, since=since, before=before, limit=PAGE_STORIES,
-            offset=(asked.page - 1) * PAGE_STORIES, relevance=asked.sort == "relevance",
-        )  # fmt: skip
-        values["entries"] = entries_of(services.store, query_node, result.stories)
+        result = search.stories(limit=PAGE_STORIES, offset=(asked.page - 1) * PAGE_STORIES)
+        shown["entries"] = entries = entries_of(services.store, search.query_node, result.stories)
+        shown["shown_stories"] = shown_stories = [story for each in entries for story in (each.story, *each.others)]
+        shown["marks"] = marks_of_stories(services.store, [story.id for story in shown_stories], user=user.name)
     except StoreError as error:
-        return render(request, "stories.html", values | {"error": error}, status=503)
-    values["result"], values["last"] = result, (asked.page - 1) * PAGE_STORIES + len(result.stories)
-    values["has_more"] = _has_more(result, asked.page)
+        return render(request, "stories.html", shown | {"error": error}, status=503)
+    shown["result"], shown["last"] = result, (asked.page - 1) * PAGE_STORIES + len(result.stories)
+    shown["has_more"], shown["cuts"] = _has_more(result, asked.page), search.cuts
     try:
-        values["facets"] = services.store.facets(node, now=at, since=since, before=before, limit=FACET_VALUES)
-        line_since = since or (before or at) - timedelta(days=TIME_LINE_DAYS)
-        days = services.store.daily_counts(node, now=at, since=line_since, before=before)
-        values["time_line"] = time_line(asked, days, first=line_since.date(), last=_last_day(before, at))
+        shown["tag_counts"] = services.store.tag_counts(limit=TAG_VALUES)
+        shown["facets"] = search.facets(limit=FACET_VALUES)
+        line_since = search.since or (search.before or at) - timedelta(days=TIME_LINE_DAYS)
+        days = search.daily_counts(since=line_since)
+        shown["time_line"] = time_line(asked, days, first=line_since.date(), last=_last_day(search.before, at))
     except StoreError as error:
-        values["facet_error"] = error
-    return render(request, "stories.html", values)
+        shown["facet_error"] = error
+    return render(request, "stories.html", shown, status=400 if shown["save_fault"] else 200)
+
+
+def _feed_of(services: Services, asked: SearchRequest, saved: SavedSearch | None) -> FeedSource | None:
+    """Returns the feed that has the stories of this search: of the saved search, or of the only topic or alert."""
+    if saved is not None:
+        return FeedSource("search", saved.name, saved.query, saved)
+    for source in feed_sources(services.config, ()):
+        if asked.is_same_as(SearchRequest(chosen={source.kind: (source.name,)})):
+            return source
+    return None
 
 
 def entries_of(store: Store, node: Node | None, stories: Sequence[Story]) -> list[StoryEntry]:
@@ -111,10 +137,12 @@ def _entry(node: Node | None, story: Story, others: tuple[Story, ...]) -> StoryE
         beginning = " ".join(story.text[:1000].split())
         cut = beginning if len(beginning) <= 220 else f"{beginning[:220].rsplit(' ', 1)[0]}…"
         title = Snippet("title", story.title, ())
-        return StoryEntry(story=story, title=title, contexts=(Snippet("text", cut, ()),), others=others)
-    analysed = AnalysedStory(story)
-    contexts = tuple(snippet for snippet in snippets(node, analysed) if snippet.field != "title")
-    return StoryEntry(story=story, title=highlighted_field(node, analysed, "title"), contexts=contexts, others=others)
+        contexts: tuple[Snippet, ...] = (Snippet("text", cut, ()),)
+    else:
+        analysed = AnalysedStory(story)
+        title = highlighted_field(node, analysed, "title")
+        contexts = tuple(snippet for snippet in snippets(node, analysed) if snippet.field != "title")
+    return StoryEntry(story=story, title=title, contexts=contexts, others=others)
 
 
 def _has_more(result: SearchResult, page: int) -> bool:
@@ -169,15 +197,12 @@ def export_stories(request: Request) -> Response:
     """Sends the stories of a search as a file, up to MAX_EXPORTED_STORIES; CSV cells cannot begin a formula."""
     services, asked, at = services_of(request), SearchRequest.from_parameters(request.query_params), now()
     format_name = "csv" if request.path_params["format"] == "csv" else "jsonl"
-    node = asked.node(services.config.fragments)
-    bounds: dict[str, datetime | None] = {"since": asked.since_time(at), "before": asked.before_time(at)}
+    search = asked.prepare(services.store, services.config.fragments, now=at, user=user_of(request).name)
     media_type = "text/csv; charset=utf-8" if format_name == "csv" else "application/x-ndjson"
 
     def parts() -> Iterator[bytes]:
         for offset in range(0, MAX_EXPORTED_STORIES, EXPORT_PAGE_STORIES):
-            page = services.store.search(
-                node, now=at, limit=EXPORT_PAGE_STORIES, offset=offset, relevance=asked.sort == "relevance", **bounds
-            )
+            page = search.stories(limit=EXPORT_PAGE_STORIES, offset=offset)
             out = io.BytesIO()
             transfer.export_stories(page.stories, out, format_name)
             header_bytes = out.getvalue().index(b"\n") + 1 if format_name == "csv" and offset else 0

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.exceptions import HTTPException
 
 from monitor.changes import Change, changed_paragraph_pairs, word_changes
 from monitor.errors import QueryError
 from monitor.extract.boilerplate import dropped_text_samples
+from monitor.marks import marks_of_stories, new_identifier
 from monitor.models import now
 from monitor.query import parse
 from monitor.query.explain import Explanation, explain
 from monitor.query.matcher import AnalysedStory
 from monitor.query.snippets import Snippet, highlighted_field
 from monitor.web.pages import render
-from monitor.web.services import services_of
+from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.models import Story
     from monitor.query import Node
+    from monitor.story_search import BadRequest
     from monitor.web.services import Services
 
 MAX_SHOWN_CHARACTERS = 200_000  # of a text; the rest is counted
@@ -47,10 +49,20 @@ class Reason:
 
 def story_page(request: Request) -> Response:
     """Shows a story; with the parameter ``q``, also why it matches that query."""
-    services, at = services_of(request), now()
-    story = services.store.stories([request.path_params["id"]]).get(request.path_params["id"])
+    return story_response(request, find_story(request))
+
+
+def find_story(request: Request) -> Story:
+    """Returns the story whose id the address has.  Raises HTTPException 404."""
+    story = services_of(request).store.stories([request.path_params["id"]]).get(request.path_params["id"])
     if story is None:
         raise HTTPException(404, "There is no stored story with this id.")
+    return story
+
+
+def story_response(request: Request, story: Story, *, fault: BadRequest | None = None, typed: str = "") -> Response:
+    """Shows a story; with ``fault``, why the form of a mark could not be stored, with the text ``typed`` in it."""
+    services, at = services_of(request), now()
     query = request.query_params.get("q", "").strip()
     node, error = None, None
     if query:
@@ -79,8 +91,13 @@ def story_page(request: Request) -> Response:
         "notifications": services.store.story_notifications(story.id),
         "original": original_url(story),
         "at": at,
+        "marks": marks_of_stories(services.store, [story.id], user=user_of(request).name)[story.id],
+        "fault": fault,
+        "typed": typed,
+        "note_id": new_identifier(),  # a form that is sent twice stores one note
+        "own_url": f"/story/{story.id}" + (f"?{urlencode({'q': query})}" if query else ""),
     }
-    return render(request, "story.html", values)
+    return render(request, "story.html", values, status=400 if fault else 200)
 
 
 def _boilerplate_of_outlet(services: Services, outlet: str) -> list[tuple[str, int]]:

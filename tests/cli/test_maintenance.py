@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from monitor import marks
 from monitor.cli.app import program
 from monitor.models import now
 from monitor.process_identity import current_process_identity
@@ -25,10 +26,11 @@ HEALTHY = [
     "ok    the file is intact",
     "ok    every story is in the index",
     "ok    the index has no entry without a story",
-    "ok    every hit's URL has its story",
+    "ok    every URL with hits or marks has its story",
     "ok    no hit of stories that are not stored",
     "ok    no version of stories that are not stored",
     "ok    no notification of stories that are not stored",
+    "ok    no mark of stories that are not stored",
     "ok    no outlet is leased by a process that died",
     "ok    no notification is overdue",
 ]
@@ -84,20 +86,24 @@ def test_doctor_finds_nothing_in_a_healthy_store(store: SqliteStore) -> None:
 
 def test_doctor_finds_and_repairs_each_inconsistency(store: SqliteStore) -> None:
     third = story("third", text="The text of the third has rare words.", first_seen_at=now())
-    store.commit([page_commit(third, alerts=("a",))])
+    fourth = story("fourth", text="A story with a star and without a hit.", first_seen_at=now())
+    store.commit([page_commit(third, alerts=("a",)), page_commit(fourth)])
+    marks.star(store, fourth.id, user="ines", at=now())
     with store.database.write_transaction() as connection:
         first = connection.execute("SELECT min(sort_key) FROM story").get
         connection.execute("DELETE FROM fulltext WHERE rowid = ?", (first,))  # a story that no search finds
-        connection.execute("DELETE FROM story WHERE id = ?", (third.id,))  # a hit, an index entry without story
+        for lost in (third, fourth):  # a hit, a mark, two index entries without story
+            connection.execute("DELETE FROM story WHERE id = ?", (lost.id,))
     host, _, *rest = current_process_identity().split(":")
     dead = ":".join([host, "999999999", *rest])
     store.lease(["A"], holder=dead, now=now(), term=timedelta(minutes=5), limit=1)
     faults = [
         "FAIL  1 story is missing in the index, so searches miss them; `doctor --repair` mends it",
-        "FAIL  the index has 1 entry without a story; `doctor --repair` mends it",
-        "FAIL  1 URL has hits, but no story; repair fetches them again; `doctor --repair` mends it",
+        "FAIL  the index has 2 entries without a story; `doctor --repair` mends it",
+        "FAIL  2 URLs have hits or marks, but no story; repair fetches them again; `doctor --repair` mends it",
         "FAIL  1 hit of stories that are not stored; kept; `doctor --repair` fetches the stories again",
         "FAIL  1 notification of stories that are not stored; kept; `doctor --repair` fetches the stories again",
+        "FAIL  1 mark of stories that are not stored; kept; `doctor --repair` fetches the stories again",
         "FAIL  1 outlet leased by a process that died: A; `doctor --repair` mends it",
     ]
     found = run("doctor")
@@ -111,7 +117,8 @@ def test_doctor_finds_and_repairs_each_inconsistency(store: SqliteStore) -> None
     ]
     assert len(store.search(parse("words"), now=now()).stories) == 2
     with closing(SqliteStore(store.database.path, timeout=timedelta(seconds=5))) as again:
-        assert [entry.id for entry in again.due_entries("Outlet", now=now(), limit=10)] == [third.id]
+        due = again.due_entries("Outlet", now=now(), limit=10)
+        assert {entry.id for entry in due} == {third.id, fourth.id}
         (lease,) = again.lease(["A"], holder="h", now=now(), term=timedelta(minutes=5), limit=1)
         assert lease.name == "A"
     again_found = [line for line in run("doctor").output.splitlines() if line.startswith("FAIL")]

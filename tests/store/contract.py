@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,7 +31,17 @@ from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
 from monitor.store.protocol import MAX_DELIVERY_WAIT
-from monitor.store.records import DayCount, StoryExpiry, StoryHistory, UrlAlias
+from monitor.store.records import (
+    DayCount,
+    Mark,
+    MarkKind,
+    SavedSearch,
+    StoryExpiry,
+    StoryHistory,
+    StorySelection,
+    TagCount,
+    UrlAlias,
+)
 from monitor.urls import former_story_ids
 from store.examples import DAY, MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
@@ -1093,6 +1103,176 @@ class Settings:
         assert store.settings() == {}
 
 
+def mark(kind: MarkKind, name: str, key: str, *, minute: int = 0, **fields: Any) -> Mark:
+    """Returns a mark on the story of a name, made some minutes after NOW."""
+    defaults = {"user": "ines", "made_at": NOW + minute * MINUTE}
+    return Mark(kind=kind, story=story(name).id, key=key, **{**defaults, **fields})
+
+
+def saved_search(identifier: str, name: str, *, minute: int = 0, **fields: Any) -> SavedSearch:
+    defaults: dict[str, Any] = {"query": "chips OR Сбербанк", "filters": {"outlet": ("A", "b c"), "since": ("7d",)}}
+    times = {"created_at": NOW, "updated_at": NOW + minute * MINUTE}
+    return SavedSearch(id=identifier, name=name, created_by="ines", **{**defaults, **times, **fields})
+
+
+class Marking:
+    def test_marks_are_kept_with_every_field_in_the_order_of_time(self, store: Store) -> None:
+        store.commit([page_commit(story("first")), page_commit(story("second"))])
+        at = NOW + timedelta(microseconds=123_456)
+        marks = [
+            mark(MarkKind.NOTE, "first", "n1", text="<b>A note</b>\n\u202eof two lines " + "x" * 10_000, made_at=at),
+            mark(MarkKind.TAG, "first", "trade war", text="Trade War", minute=1),
+            mark(MarkKind.STAR, "second", "ines", minute=2),
+            mark(MarkKind.READ, "first", "ines", version=3, minute=3),
+        ]
+        assert store.put_marks(marks[::-1]) == 4
+        assert store.marks([story("first").id, story("second").id], user="ines") == marks
+        assert store.marks([story("second").id], user="ines") == [marks[2]]
+        assert store.count_marks() == 4
+
+    def test_stars_and_read_states_are_those_of_one_user(self, store: Store) -> None:
+        store.commit([page_commit(story("first"))])
+        of_all = [mark(MarkKind.TAG, "first", "ines", text="ines"), mark(MarkKind.NOTE, "first", "n1", text="x")]
+        store.put_marks([*of_all, mark(MarkKind.STAR, "first", "ines"), mark(MarkKind.READ, "first", "")])
+        kinds = {
+            user: {each.kind.value for each in store.marks([story("first").id], user=user)} for user in ("", "jan")
+        }
+        assert kinds == {"": {"tag", "note", "read"}, "jan": {"tag", "note"}}
+
+    def test_a_mark_put_again_replaces_the_first(self, store: Store) -> None:
+        store.commit([page_commit(story("first"))])
+        store.put_marks([mark(MarkKind.READ, "first", "ines", version=1)])
+        again = mark(MarkKind.READ, "first", "ines", version=2, minute=1)
+        assert store.put_marks([again]) == 1
+        assert store.marks([story("first").id], user="ines") == [again]
+
+    def test_a_mark_of_a_story_that_is_not_stored_is_left_out(self, store: Store) -> None:
+        store.commit([page_commit(story("first"))])
+        assert store.put_marks([mark(MarkKind.STAR, "first", "ines"), mark(MarkKind.STAR, "other", "ines")]) == 1
+        assert store.marked_stories(MarkKind.STAR, "ines", limit=9) == [story("first").id]
+        assert store.put_marks([]) == 0
+
+    def test_a_deleted_mark_is_gone_and_others_stay(self, store: Store) -> None:
+        store.commit([page_commit(story("first"))])
+        store.put_marks([mark(MarkKind.TAG, "first", key, text=key) for key in ("a", "b")])
+        assert store.delete_mark(MarkKind.TAG, story("first").id, "a") is True
+        assert store.delete_mark(MarkKind.TAG, story("first").id, "a") is False
+        assert [each.key for each in store.marks([story("first").id], user="")] == ["b"]
+
+    def test_marked_stories_come_last_marked_first_up_to_a_limit(self, store: Store) -> None:
+        names = ["first", "second", "third"]
+        store.commit([page_commit(story(name)) for name in names])
+        store.put_marks([mark(MarkKind.TAG, name, "a", text="a", minute=n) for n, name in enumerate(names)])
+        store.put_marks([mark(MarkKind.TAG, "third", "b", text="b"), mark(MarkKind.STAR, "first", "a")])
+        found = {limit: store.marked_stories(MarkKind.TAG, "a", limit=limit) for limit in (1, 9)}
+        assert found == {1: [story("third").id], 9: [story(name).id for name in reversed(names)]}
+
+    def test_tags_are_counted_with_the_name_that_was_typed_last(self, store: Store) -> None:
+        store.commit([page_commit(story(name)) for name in ("first", "second")])
+        store.put_marks(
+            [
+                mark(MarkKind.TAG, "first", "chips", text="CHIPS", minute=2),
+                mark(MarkKind.TAG, "second", "chips", text="Chips", minute=1),
+                mark(MarkKind.TAG, "second", "b", text="B"),
+                mark(MarkKind.TAG, "first", "a", text="A"),
+                mark(MarkKind.NOTE, "first", "a", text="A"),
+            ]
+        )
+        counts = [
+            TagCount(key=key, name=name, count=n)
+            for key, name, n in (("chips", "CHIPS", 2), ("a", "A", 1), ("b", "B", 1))
+        ]
+        assert store.tag_counts(limit=9) == counts
+        assert store.tag_counts(limit=2) == counts[:2]
+
+    def test_marks_belong_to_all_versions_of_a_story(self, store: Store) -> None:
+        store.commit([page_commit(story("first"))])
+        store.put_marks([mark(MarkKind.STAR, "first", "ines")])
+        store.commit([page_commit(story("first", version=2, text="corrected"))])
+        assert [each.kind for each in store.marks([story("first").id], user="ines")] == [MarkKind.STAR]
+
+    def test_a_deleted_story_has_no_marks(self, store: Store) -> None:
+        store.commit([page_commit(story(name)) for name in ("first", "second")])
+        store.put_marks([mark(kind, name, "ines", text="x") for kind in MarkKind for name in ("first", "second")])
+        store.delete_stories([story("first").id])
+        assert store.count_marks() == 4
+        assert {each.story for each in store.marks([story("first").id, story("second").id], user="ines")} == {
+            story("second").id
+        }
+        assert store.marked_stories(MarkKind.STAR, "ines", limit=9) == [story("second").id]
+
+    def test_a_search_in_a_selection_finds_and_counts_only_its_stories(self, store: Store) -> None:
+        names = ["first", "second", "third"]
+        for n, name in enumerate(names):
+            text = "Chips and gallium" if n else "Chips"
+            store.commit([page_commit(story(name, text=text, outlet=name, published_at=NOW - n * MINUTE))])
+
+        def found(
+            query: str | None, *, only: tuple[str, ...] | None = None, without: tuple[str, ...] = ()
+        ) -> list[str]:
+            only_ids = None if only is None else frozenset(story(name).id for name in only)
+            selection = StorySelection(only_ids, frozenset(story(name).id for name in without))
+            node = parse(query) if query else None
+            facets = store.facets(node, now=NOW, selection=selection)
+            by_relevance = search_names(store, query, relevance=True, selection=selection)
+            stories_found = search_names(store, query, selection=selection)
+            total = store.search(node, now=NOW, limit=1, selection=selection).total
+            counted = sum(day.count for day in store.daily_counts(node, now=NOW, selection=selection))
+            assert sorted(by_relevance) == sorted(stories_found)
+            assert (facets.counted, counted, total) == (len(stories_found),) * 3
+            assert {value for value, _ in facets.values["outlet"]} == set(stories_found)
+            return stories_found
+
+        for query in (None, "chips"):
+            assert found(query, only=("third", "first", "absent")) == ["first", "third"]
+            assert found(query, without=("second", "absent")) == ["first", "third"]
+            assert found(query, only=("third", "second"), without=("third",)) == ["second"]
+            assert found(query, only=()) == []
+        assert found("gallium", only=("first", "third")) == ["third"]
+        assert found('"chips and"~3 -word_count:[9 TO 9]', without=("third",)) == ["second"]
+
+
+class SavedSearching:
+    def test_saved_searches_are_kept_with_every_field_by_name(self, store: Store) -> None:
+        searches = [
+            saved_search("2", "Äpfel", query=""),
+            saved_search("1", "banks", filters={}),
+            saved_search("3", "Żz"),
+        ]
+        for search in searches:
+            assert store.put_search(search)
+        assert store.saved_searches() == sorted(searches, key=lambda search: search.name.casefold())
+
+    def test_a_second_search_of_a_name_is_refused(self, store: Store) -> None:
+        assert store.put_search(saved_search("1", "Banks"))
+        assert not store.put_search(saved_search("2", "bANKS"))
+        assert store.put_search(saved_search("3", "chips"))
+        assert not store.put_search(saved_search("3", "Banks", minute=1))
+        assert [(search.id, search.name) for search in store.saved_searches()] == [("1", "Banks"), ("3", "chips")]
+
+    def test_a_search_gets_another_name_and_query_and_its_old_name_is_free(self, store: Store) -> None:
+        store.put_search(saved_search("1", "banks"))
+        store.put_search(saved_search("1", "BANKS", query="bank", minute=1))
+        store.put_search(saved_search("1", "lenders", query="lender", minute=2))
+        assert [(search.name, search.query) for search in store.saved_searches()] == [("lenders", "lender")]
+        assert store.put_search(saved_search("2", "banks"))
+        assert len(store.saved_searches()) == 2
+
+    def test_a_deleted_search_is_gone(self, store: Store) -> None:
+        store.put_search(saved_search("1", "banks"))
+        assert store.delete_search("1") is True
+        assert store.delete_search("1") is False
+        assert store.saved_searches() == []
+        assert store.put_search(saved_search("2", "banks"))
+
+    def test_one_of_many_threads_gets_a_name(self, store: Store) -> None:
+        searches = [saved_search(str(number), "banks", query=str(number)) for number in range(8)]
+        with ThreadPoolExecutor(8) as threads:
+            stored = list(threads.map(store.put_search, searches))
+        assert stored.count(True) == 1
+        assert store.saved_searches() == [searches[stored.index(True)]]
+
+
 class Copying:
     def test_a_copy_holds_every_record(self, store: Store, empty_store: Store) -> None:
         first = story("first", topics=("geo",))
@@ -1107,6 +1287,9 @@ class Copying:
         store.release(replace(state, error="http-503", next_poll_at=NOW + MINUTE))
         store.snooze("ai", NOW + MINUTE)
         store.put_setting("key", {"a": 1})
+        marks = [mark(kind, "second", "ines", text="x", version=1) for kind in MarkKind]
+        store.put_marks(marks)
+        store.put_search(saved_search("1", "banks"))
 
         assert empty_store.load(list(store.dump())) > 0
         assert list(empty_store.scan(now=NOW)) == list(store.scan(now=NOW))
@@ -1119,6 +1302,9 @@ class Copying:
         assert [(outlet.name, outlet.error) for outlet in empty_store.outlets()] == [("Outlet", "http-503")]
         assert empty_store.snoozes() == store.snoozes()
         assert empty_store.settings() == store.settings()
+        assert empty_store.marks([second.id], user="ines") == store.marks([second.id], user="ines")
+        assert empty_store.count_marks() == len(marks)
+        assert empty_store.saved_searches() == store.saved_searches() == [saved_search("1", "banks")]
         assert search_names(empty_store, "gallium") == ["first"]
         assert len(empty_store.near_duplicates(signature(LONG_TEXT), since=NOW - MINUTE)) == 1
 
@@ -1130,6 +1316,21 @@ class Copying:
         empty_store.load(list(store.dump()))
         empty_store.commit([page_commit(example, story=None, notifications=(notification("ai", example),))])
         assert empty_store.claim(["email"], holder="one", now=NOW + TERM, term=TERM) == []
+
+    def test_a_load_keeps_the_marks_and_searches_of_the_target(self, store: Store, empty_store: Store) -> None:
+        for target in (store, empty_store):
+            target.commit([page_commit(story("first"))])
+        store.put_marks([mark(MarkKind.NOTE, "first", "n1", text="theirs"), mark(MarkKind.STAR, "first", "jan")])
+        empty_store.put_marks([mark(MarkKind.NOTE, "first", "n1", text="own")])
+        for search in (saved_search("1", "banks"), saved_search("2", "chips"), saved_search("3", "new")):
+            store.put_search(search)
+        own = [saved_search("1", "another name"), saved_search("9", "CHIPS")]
+        for search in own:
+            empty_store.put_search(search)
+        empty_store.load(list(store.dump()))
+        texts = {each.kind: each.text for each in empty_store.marks([story("first").id], user="jan")}
+        assert texts == {MarkKind.NOTE: "own", MarkKind.STAR: ""}
+        assert empty_store.saved_searches() == [*own, saved_search("3", "new")]
 
     def test_a_repeated_load_writes_only_newer_versions(self, store: Store, empty_store: Store) -> None:
         store.commit([page_commit(story("first"))])
@@ -1267,5 +1468,5 @@ class Setup:
         assert [*store.entries([frontier_entry("waits").id, frontier_entry("recent").id])]
 
 
-class Contract(Frontier, Commits, Searching, Leases, Mailing, Settings, Copying, Setup):
+class Contract(Frontier, Commits, Searching, Leases, Mailing, Settings, Marking, SavedSearching, Copying, Setup):
     """All tests of a store."""

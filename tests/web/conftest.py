@@ -45,6 +45,11 @@ class Page:
         headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
         return self._request("POST", path, body, headers)
 
+    def send(
+        self, method: str, path: str, body: str | None = None, **headers: str
+    ) -> tuple[int, str, http.client.HTTPMessage]:
+        return self._request(method, path, body, headers)
+
     def _request(
         self, method: str, path: str, body: str | None, headers: dict[str, str]
     ) -> tuple[int, str, http.client.HTTPMessage]:

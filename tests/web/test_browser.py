@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from monitor import marks
+from monitor.models import now
 from monitor.rendering import browser
+from monitor.saved_searches import save_search
+from monitor.store.records import MarkKind
+from monitor.story_search import StorySearch
 from monitor.urls import story_id
 from servers import missing
 from store.examples import story_url
+from web.examples import HOSTILE
 from web.test_pages import PATHS
 
 if TYPE_CHECKING:
@@ -110,3 +116,104 @@ def test_an_outlet_is_added_in_a_browser(intranet_page: Page, newsroom: Newsroom
     tab.wait_for_selector("h1:has-text('Meridian Technology News')")
     assert "public_only: true" in intranet_page.config_path.read_text()
     context.close()
+
+
+@pytest.fixture
+def marked_page(page: Page) -> Page:
+    """The page with marks of every kind, and a saved search with a name as long and as hostile as may be."""
+    at, first = now(), story_id(story_url("first"))
+    for name in ("a" * 60, HOSTILE[:60], "سلام עולם"):
+        marks.add_tag(page.store, first, name, user="", at=at)
+    marks.add_note(page.store, first, f"{HOSTILE}\n\n{'x' * 5000}", user="i" * 200, at=at, identifier="")
+    marks.star(page.store, first, user="", at=at)
+    marks.mark_read(page.store, {first: 0}, user="", at=at)  # an earlier version, so a correction is said
+    save_search(page.store, ("w" * 80 + HOSTILE)[:100], StorySearch(query="Sberbank"), fragments={}, user="", at=at)
+    return page
+
+
+MARKED_PATHS = ("/", "/?q=Sberbank", "/?starred=1", f"/?tag={'a' * 60}", "/searches", "/feeds", STORY_PATHS[0])
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_marks_fit_on_every_page_and_are_accessible(marked_page: Page, chromium: Any, width: int) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    faults: dict[str, object] = {}
+    for scheme in ("light", "dark"):
+        context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, bypass_csp=True)
+        tab = context.new_page()
+        for path in MARKED_PATHS:
+            tab.goto(f"http://127.0.0.1:{marked_page.port}{path}")
+            if found := Axe().run(tab).response["violations"]:
+                faults[f"{scheme} {path}"] = [(each["id"], each["nodes"][0]["html"][:200]) for each in found]
+            if (scroll_width := tab.evaluate("document.documentElement.scrollWidth")) > width:
+                faults[f"{scheme} {path} is wide"] = scroll_width
+        context.close()
+    assert faults == {}
+
+
+def test_a_person_saves_a_search_and_marks_a_story_without_a_script(page: Page, chromium: Any) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"http://127.0.0.1:{page.port}/?q=Sberbank")
+    tab.get_by_text("Save this search").click()
+    tab.get_by_label("Name").fill("banks")
+    tab.get_by_role("button", name="Save").click()
+    assert "Saved as banks" in tab.inner_text("main")
+    tab.get_by_role("button", name="Give it a star").click()
+    assert tab.get_by_role("button", name="Remove the star").count() == 1
+    tab.get_by_role("link", name="Sberbank publishes a model").click()
+    tab.get_by_label("Tag", exact=True).fill("Chips")
+    tab.get_by_role("button", name="Add", exact=True).click()
+    tab.get_by_label("Note for all users").fill("Ask them.\nToday.")
+    tab.get_by_role("button", name="Add the note").click()
+    tab.get_by_role("button", name="Mark as read").click()
+    first = story_id(story_url("first"))
+    assert [(mark.kind.value, mark.text) for mark in page.store.marks([first], user="")] == [
+        ("star", ""),
+        ("tag", "Chips"),
+        ("note", "Ask them.\nToday."),
+        ("read", ""),
+    ]
+    tab.goto(f"http://127.0.0.1:{page.port}/")
+    tab.get_by_role("checkbox", name="Starred").check()
+    tab.get_by_role("button", name="Search").click()
+    assert "1 story" in tab.inner_text("p.summary")
+    tab.get_by_label("Saved searches").get_by_role("link", name="banks").click()
+    assert tab.url.endswith("/?q=Sberbank")
+    tab.get_by_role("link", name="manage").click()
+    tab.get_by_label("Name").fill("lenders")
+    tab.get_by_role("button", name="Rename").click()
+    assert [saved.name for saved in page.store.saved_searches()] == ["lenders"]
+    tab.get_by_role("button", name="Delete").click()
+    assert "None yet" in tab.inner_text("main")
+    context.close()
+
+
+def test_a_story_that_is_opened_counts_as_read(page: Page, chromium: Any) -> None:
+    context = chromium.new_context()
+    tab = context.new_page()
+    tab.goto(f"http://127.0.0.1:{page.port}{STORY_PATHS[0]}")
+    first = story_id(story_url("first"))
+    unread = tab.get_by_role("button", name="Mark as unread")
+    unread.wait_for()
+    assert page.store.marked_stories(MarkKind.READ, "", limit=9) == [first]
+    with tab.expect_navigation(url="**#unread"):
+        unread.click()
+    tab.get_by_role("button", name="Mark as read").wait_for()
+    tab.goto(f"http://127.0.0.1:{page.port}/outlets")
+    context.close()
+    assert page.store.marks([first], user="") == []
+
+
+def test_a_browser_without_loopback_privileges_sends_forms_with_the_origin(page: Page, chromium: Any) -> None:
+    """Over plain HTTP a browser sends no Sec-Fetch-Site; then the page compares the origin, which must not be null."""
+    context = chromium.new_context()
+    tab, origins = context.new_page(), []
+    tab.on("request", lambda sent: origins.append(sent.all_headers().get("origin")) if sent.method == "POST" else None)
+    tab.goto(f"http://127.0.0.1:{page.port}/alert?name=banks")
+    tab.get_by_role("button", name="2d").click()
+    tab.get_by_role("button", name="Send again now").wait_for()
+    context.close()
+    assert list(page.store.snoozes()) == ["banks"]
+    assert origins == [f"http://127.0.0.1:{page.port}"]

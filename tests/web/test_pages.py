@@ -26,6 +26,9 @@ PATHS = (
     "/outlet/add",
     "/trends",
     "/trends?q=Sberbank&q=chips&names=new",
+    "/?starred=1&unread=1&tag=chips",
+    "/searches",
+    "/feeds",
 )
 ALERT = {"name": "new one", "query": "chips OR model", "to": "a@example.org", "deliver": "instant", "timezone": "UTC"}
 

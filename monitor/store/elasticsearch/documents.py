@@ -24,7 +24,7 @@ from monitor.models import (
     rfc3339,
 )
 from monitor.store.elasticsearch.token_fields import token_fields
-from monitor.store.records import OutboxRecord, UrlAlias
+from monitor.store.records import Mark, MarkKind, OutboxRecord, SavedSearch, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,6 +147,26 @@ def read_notification(document: Json) -> Notification:
 def read_outbox_record(document: Json) -> OutboxRecord:
     sent_at = read_optional_time(document.get("sent_at"))
     return OutboxRecord(notification=read_notification(document), sent_at=sent_at)
+
+
+def mark_document(model: Mark) -> Json:
+    return _json_document({**asdict(model), "kind": model.kind.value})
+
+
+def read_mark(document: Json) -> Mark:
+    return Mark(**{**_parse_time_fields(document, "made_at"), "kind": MarkKind(document["kind"])})
+
+
+def search_document(model: SavedSearch) -> Json:
+    filters = {name: list(values) for name, values in model.filters.items()}
+    return _json_document({**asdict(model), "filters": filters, "name_key": model.name_key})
+
+
+def read_search(document: Json) -> SavedSearch:
+    fields = _parse_time_fields(document, "created_at", "updated_at")
+    del fields["name_key"]
+    fields["filters"] = {name: tuple(values) for name, values in fields["filters"].items()}
+    return SavedSearch(**fields)
 
 
 def outlet_document(model: OutletState) -> Json:

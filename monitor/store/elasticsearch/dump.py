@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.itertools_compat import batched
 from monitor.models import FrontierEntry, Hit, OutletState, Story, rfc3339
@@ -11,10 +11,20 @@ from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS
 from monitor.store.elasticsearch.documents import document_id
+from monitor.store.elasticsearch.marks import MARK_SORT, mark_write, search_write
 from monitor.store.elasticsearch.outbox import NOTIFICATION_KEY_SORT, SNOOZE_KIND
 from monitor.store.elasticsearch.settings import SETTING_KIND, setting_write
 from monitor.store.elasticsearch.stories import version_write
-from monitor.store.records import OutboxRecord, Record, Setting, Snooze, StoryHistory, UrlAlias
+from monitor.store.records import (
+    Mark,
+    OutboxRecord,
+    Record,
+    SavedSearch,
+    Setting,
+    Snooze,
+    StoryHistory,
+    UrlAlias,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,23 +32,35 @@ if TYPE_CHECKING:
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
     from monitor.store.elasticsearch.stories import Stories
-    from monitor.store.protocol import Leases, Outbox, Settings
+    from monitor.store.protocol import Leases, Outbox, SavedSearches, Settings
 
 HIT_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
 MATCH_ALL_QUERY: Json = {"match_all": {}}
+#: Any record but a `StoryHistory`.
+OtherRecord: TypeAlias = (
+    Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting | Mark | SavedSearch
+)
 
 
 class Dump:
     """Exports and imports all records; implements `monitor.store.protocol.Dump`."""
 
     def __init__(
-        self, cluster: Cluster, *, stories: Stories, leases: Leases, outbox: Outbox, settings: Settings
+        self,
+        cluster: Cluster,
+        *,
+        stories: Stories,
+        leases: Leases,
+        outbox: Outbox,
+        settings: Settings,
+        saved_searches: SavedSearches,
     ) -> None:
         self._cluster = cluster
         self._stories = stories
         self._leases = leases
         self._outbox = outbox
         self._settings = settings
+        self._saved_searches = saved_searches
 
     def dump(self) -> Iterator[Record]:
         yield from self._story_histories()
@@ -51,6 +73,9 @@ class Dump:
         yield from (replace(state, holder=None, lease_until=None, fencing_token="") for state in self._leases.outlets())
         yield from (Snooze(alert=alert, until=until) for alert, until in self._outbox.snoozes().items())
         yield from (Setting(key=key, value=value) for key, value in self._settings.settings().items())
+        for stored in self._cluster.find("marks", MATCH_ALL_QUERY, sort=MARK_SORT):
+            yield documents.read_mark(stored.document)
+        yield from self._saved_searches.saved_searches()
 
     def _story_histories(self) -> Iterator[StoryHistory]:
         """Yields every story with its earlier versions, in order of id."""
@@ -74,13 +99,20 @@ class Dump:
             changed += self._load_story_histories(list(first_of_story.values()))
             loaded = set(map(id, first_of_story.values()))
             histories = [versions for versions in histories if id(versions) not in loaded]
-        others = [record for record in records if not isinstance(record, StoryHistory)]
+        others = self._without_stored_searches([record for record in records if not isinstance(record, StoryHistory)])
         writes = [_create_write(record) for record in others]
         results = self._cluster.write_documents(writes)
         existing = [
             (record, write) for record, write, result in zip(others, writes, results, strict=True) if result.is_conflict
         ]
         return changed + sum(result.is_done for result in results) + self._update_existing_documents(existing)
+
+    def _without_stored_searches(self, records: Sequence[OtherRecord]) -> list[OtherRecord]:
+        """Leaves out saved searches whose id is stored, maybe under another name, which is the document's id."""
+        if not any(isinstance(record, SavedSearch) for record in records):
+            return [*records]
+        stored = {search.id for search in self._saved_searches.saved_searches()}
+        return [record for record in records if not isinstance(record, SavedSearch) or record.id not in stored]
 
     def _load_story_histories(self, histories: Sequence[tuple[Story, ...]]) -> int:
         """Writes the stories that are not stored or newer than the stored ones; returns how many were written.
@@ -152,9 +184,7 @@ def _stored_version_number(stored: StoredDocument | None) -> int:
     return int(stored.document["version"]) if stored else 0
 
 
-def _create_write(
-    record: Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting,
-) -> DocumentWrite:
+def _create_write(record: OtherRecord) -> DocumentWrite:
     """Returns the write that stores a record unless its id exists."""
     match record:
         case Hit():
@@ -180,6 +210,10 @@ def _create_write(
             return setting_write(SNOOZE_KIND, record.alert, {"until": rfc3339(record.until)}, op="create")
         case Setting():
             return setting_write(SETTING_KIND, record.key, record.value, op="create")
+        case Mark():
+            return replace(mark_write(record), op="create")
+        case SavedSearch():
+            return search_write(record)
         case _:
             assert_never(record)
     return DocumentWrite(kind=kind, id=name, document=document, op="create")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.models import from_rfc3339, rfc3339
 from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch.marks import MARK_SORT
 from monitor.store.microseconds import micros
 from monitor.store.records import ExpiryKey
 
@@ -27,6 +28,7 @@ KINDS_OF_STORY = {
     "outbox": [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}, {"channel": "asc"}],
     "hits": [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}],
     "versions": [{"story": "asc"}, {"version": "asc"}],
+    "marks": MARK_SORT,
 }
 
 

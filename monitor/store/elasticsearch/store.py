@@ -17,6 +17,7 @@ from monitor.store.elasticsearch.dead_letters import DeadLetters
 from monitor.store.elasticsearch.dump import Dump
 from monitor.store.elasticsearch.frontier import Frontier
 from monitor.store.elasticsearch.leases import Leases
+from monitor.store.elasticsearch.marks import Marks, SavedSearches
 from monitor.store.elasticsearch.outbox import Outbox
 from monitor.store.elasticsearch.retention import Retention
 from monitor.store.elasticsearch.settings import Settings
@@ -42,7 +43,7 @@ class ElasticsearchStore(ComposedStore):
         self.displayed_hosts = displayed_hosts
         self._stories = stories = Stories(cluster)
         leases, settings = Leases(cluster), Settings(cluster)
-        outbox = Outbox(cluster, settings)
+        outbox, saved_searches = Outbox(cluster, settings), SavedSearches(cluster)
         super().__init__(
             frontier=Frontier(cluster),
             stories=stories,
@@ -50,8 +51,17 @@ class ElasticsearchStore(ComposedStore):
             leases=leases,
             outbox=outbox,
             settings=settings,
+            marks=Marks(cluster),
+            saved_searches=saved_searches,
             retention=Retention(cluster),
-            dump=Dump(cluster, stories=stories, leases=leases, outbox=outbox, settings=settings),
+            dump=Dump(
+                cluster,
+                stories=stories,
+                leases=leases,
+                outbox=outbox,
+                settings=settings,
+                saved_searches=saved_searches,
+            ),
         )
         self.dead_letters = DeadLetters(cluster)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
     from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
-    from monitor.store.records import DayCount, Facets
+    from monitor.store.records import DayCount, Facets, StorySelection
 
 VERSIONS_PER_RESPONSE = 100  # maximum number of versions in one response; each is a complete story
 
@@ -216,10 +216,11 @@ class Stories:
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
+        selection: StorySelection | None = None,
     ) -> SearchResult:
         newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
         sort = [{"_score": "desc"}, *newest] if relevance else newest
-        compiled = _compile_search_query(query, now, since, before)
+        compiled = _compile_search_query(query, now, since, before, selection)
         matches = self._cluster.find(
             "stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS,
             max_seconds=facets.MAX_SEARCH_SECONDS,
@@ -254,8 +255,10 @@ class Stories:
         since: datetime | None = None,
         before: datetime | None = None,
         limit: int = 10,
+        selection: StorySelection | None = None,
     ) -> Facets:
-        return facets.count_values(self._cluster, _compile_search_query(query, now, since, before), limit=limit)
+        compiled = _compile_search_query(query, now, since, before, selection)
+        return facets.count_values(self._cluster, compiled, limit=limit)
 
     def daily_counts(
         self,
@@ -266,8 +269,9 @@ class Stories:
         before: datetime | None = None,
         field: str | None = None,
         limit: int = 10,
+        selection: StorySelection | None = None,
     ) -> list[DayCount]:
-        compiled = _compile_search_query(query, now, since, before)
+        compiled = _compile_search_query(query, now, since, before, selection)
         return facets.count_by_day(self._cluster, compiled, field=field, limit=limit)
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
@@ -383,9 +387,13 @@ def version_document_id(story: str, version: int) -> str:
 
 
 def _compile_search_query(
-    query: Node | None, now: datetime, since: datetime | None, before: datetime | None = None
+    query: Node | None,
+    now: datetime,
+    since: datetime | None,
+    before: datetime | None = None,
+    selection: StorySelection | None = None,
 ) -> Json:
-    """Returns the Elasticsearch query for the stories between two times that match ``query`` (None: all)."""
+    """Returns the Elasticsearch query for the selected stories between two times that match ``query`` (None: all)."""
     if query is None:
         compiled: Json = {"match_all": {}}
     else:
@@ -393,4 +401,14 @@ def _compile_search_query(
 
         compiled = query_compiler.compile(query, now)
     bounds = {name: rfc3339(bound) for name, bound in (("gte", since), ("lt", before)) if bound is not None}
-    return {"bool": {"must": [compiled], "filter": [{"range": {"date": bounds}}]}} if bounds else compiled
+    filters: list[Json] = [{"range": {"date": bounds}}] if bounds else []
+    if selection is not None and selection.only is not None:
+        filters.append(_with_ids(selection.only))
+    excluded = [_with_ids(selection.without)] if selection is not None and selection.without else []
+    if not filters and not excluded:
+        return compiled
+    return {"bool": {"must": [compiled], "filter": filters, "must_not": excluded}}
+
+
+def _with_ids(ids: Iterable[str]) -> Json:
+    return {"ids": {"values": sorted(ids)}}

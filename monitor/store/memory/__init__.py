@@ -9,6 +9,7 @@ from monitor.store.composed import ComposedStore
 from monitor.store.memory.dump import Dump
 from monitor.store.memory.frontier import Frontier
 from monitor.store.memory.leases import Leases
+from monitor.store.memory.marks import Marks, SavedSearches
 from monitor.store.memory.outbox import Outbox
 from monitor.store.memory.retention import Retention
 from monitor.store.memory.search import Search
@@ -41,6 +42,8 @@ class MemoryStore(ComposedStore):
             leases=Leases(self.state),
             outbox=Outbox(self.state),
             settings=Settings(self.state),
+            marks=Marks(self.state),
+            saved_searches=SavedSearches(self.state),
             retention=Retention(self.state),
             dump=Dump(self.state),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, assert_never
 from monitor.models import FrontierEntry, Hit, OutletState
 from monitor.similarity import signature
 from monitor.store.memory.state import QueuedNotification, copy_outlet_state
-from monitor.store.records import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
+from monitor.store.records import Mark, OutboxRecord, SavedSearch, Setting, Snooze, StoryHistory, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +47,8 @@ class Dump:
                 ),
                 *(Snooze(alert=alert, until=until) for alert, until in state.snoozes.items()),
                 *(Setting(key=key, value=json.loads(value)) for key, value in state.settings.items()),
+                *state.marks.values(),
+                *state.saved_searches.values(),
             ]
         yield from records
 
@@ -54,7 +56,7 @@ class Dump:
         with self._state.lock:
             return sum(self._load_record(record) for record in records)
 
-    def _load_record(self, record: Record) -> bool:
+    def _load_record(self, record: Record) -> bool:  # noqa: PLR0912  one case for each kind of record
         """Stores a record if it is new or newer than the stored one.  Returns True if it was stored."""
         state = self._state
         match record:
@@ -81,6 +83,11 @@ class Dump:
                 return _add_if_absent(state.snoozes, record.alert, record.until)
             case Setting():
                 return _add_if_absent(state.settings, record.key, json.dumps(record.value))
+            case Mark():
+                return _add_if_absent(state.marks, record.identity, record)
+            case SavedSearch():
+                names = {search.name_key for search in state.saved_searches.values()}
+                return record.name_key not in names and _add_if_absent(state.saved_searches, record.id, record)
             case _:
                 assert_never(record)
 

@@ -36,7 +36,7 @@ class Retention:
             deleted = [story for story in ids if self._state.story_versions.pop(story, None)]
             for story in ids:
                 self._state.signatures.pop(story, None)
-            for records in (self._state.hits, self._state.outbox):
+            for records in (self._state.hits, self._state.outbox, self._state.marks):
                 for key in [key for key in records if key[1] in ids]:
                     del records[key]  # type: ignore[arg-type]  # each dict has its own kind of key
         return len(deleted)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.syntax import Node
     from monitor.store.memory.state import MemoryState
-    from monitor.store.records import DayCount
+    from monitor.store.records import DayCount, StorySelection
 
 
 class Search:
@@ -37,8 +37,9 @@ class Search:
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
+        selection: StorySelection | None = None,
     ) -> SearchResult:
-        matching = self._matching_documents(query, now=now, since=since, before=before)
+        matching = self._matching_documents(query, now=now, since=since, before=before, selection=selection)
         newest = sorted(matching, key=lambda document: document.story.time, reverse=True)
         if relevance and query is not None:
             newest.sort(key=lambda document: _relevance_score(query, document), reverse=True)
@@ -53,10 +54,11 @@ class Search:
         since: datetime | None = None,
         before: datetime | None = None,
         limit: int = 10,
+        selection: StorySelection | None = None,
     ) -> Facets:
         counts: dict[str, Counter[str]] = {field: Counter() for field in FACET_FIELDS}
         counted = 0
-        for document in self._matching_documents(query, now=now, since=since, before=before):
+        for document in self._matching_documents(query, now=now, since=since, before=before, selection=selection):
             counted += 1
             for field in FACET_FIELDS:
                 counts[field].update(_values(document, field))
@@ -73,9 +75,10 @@ class Search:
         before: datetime | None = None,
         field: str | None = None,
         limit: int = 10,
+        selection: StorySelection | None = None,
     ) -> list[DayCount]:
         counts: Counter[tuple[date, str]] = Counter()
-        for document in self._matching_documents(query, now=now, since=since, before=before):
+        for document in self._matching_documents(query, now=now, since=since, before=before, selection=selection):
             day = document.story.time.date()
             counts.update((day, value) for value in (_values(document, field) if field else {""}))
         return day_counts(counts, limit=limit)
@@ -100,11 +103,18 @@ class Search:
         since: datetime | None,
         before: datetime | None = None,
         after: str = "",
+        selection: StorySelection | None = None,
     ) -> Iterator[AnalysedStory]:
         """Yields the matching stories in order of id, of those stored when iteration began, with their tokens."""
         with self._state.lock:
             stories = [
                 self._state.latest_version(story) for story in sorted(self._state.story_versions) if story > after
+            ]
+        if selection is not None:
+            stories = [
+                story
+                for story in stories
+                if (selection.only is None or story.id in selection.only) and story.id not in selection.without
             ]
         is_match = story_predicate(query) if query is not None else None
         for document in map(AnalysedStory, stories):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.models import FrontierEntry, Hit, Notification, NotificationKey, OutletState, Story
+    from monitor.store.records import Mark, SavedSearch
 
 HitKey: TypeAlias = tuple[str, str, int]  # alert, story id, version
 
@@ -49,6 +50,8 @@ class MemoryState:
     outbox: dict[NotificationKey, QueuedNotification] = field(default_factory=dict)
     snoozes: dict[str, datetime] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)  # JSON text by key, which no caller can change
+    marks: dict[tuple[str, str, str], Mark] = field(default_factory=dict)  # by Mark.identity
+    saved_searches: dict[str, SavedSearch] = field(default_factory=dict)  # by id
 
     def latest_version_number(self, story: str) -> int:
         """Returns the number of a story's latest version, or 0 if the story is not stored."""

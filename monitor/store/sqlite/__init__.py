@@ -16,6 +16,7 @@ from monitor.store.sqlite.dump import Dump
 from monitor.store.sqlite.frontier import Frontier
 from monitor.store.sqlite.fulltext import WordCache
 from monitor.store.sqlite.leases import Leases
+from monitor.store.sqlite.marks import Marks, SavedSearches
 from monitor.store.sqlite.outbox import Outbox
 from monitor.store.sqlite.reindex import index_unindexed_stories
 from monitor.store.sqlite.retention import Retention
@@ -35,7 +36,7 @@ class SqliteStore(ComposedStore):
         self.database = database = Database(path, timeout=timeout)
         self._word_cache = word_cache = WordCache()
         stories, leases = Stories(database, word_cache), Leases(database)
-        outbox, settings = Outbox(database), Settings(database)
+        outbox, settings, saved_searches = Outbox(database), Settings(database), SavedSearches(database)
         super().__init__(
             frontier=Frontier(database),
             stories=stories,
@@ -43,8 +44,18 @@ class SqliteStore(ComposedStore):
             leases=leases,
             outbox=outbox,
             settings=settings,
+            marks=Marks(database),
+            saved_searches=saved_searches,
             retention=Retention(database),
-            dump=Dump(database, word_cache, stories=stories, leases=leases, outbox=outbox, settings=settings),
+            dump=Dump(
+                database,
+                word_cache,
+                stories=stories,
+                leases=leases,
+                outbox=outbox,
+                settings=settings,
+                saved_searches=saved_searches,
+            ),
         )
 
     @property

@@ -41,6 +41,7 @@ class Diagnosis:
                 _orphans(connection, sql.COUNT_HITS_WITHOUT_STORY, "hit"),
                 _orphans(connection, sql.COUNT_VERSIONS_WITHOUT_STORY, "version"),
                 _orphans(connection, sql.COUNT_UNSENT_WITHOUT_STORY, "notification"),
+                _orphans(connection, sql.COUNT_MARKS_WITHOUT_STORY, "mark"),
             ]
         yield from findings
         if repair:
@@ -74,13 +75,13 @@ def _stale_index_entries(connection: apsw.Connection, *, repair: bool) -> Findin
 
 
 def _urls_of_lost_stories(connection: apsw.Connection, *, repair: bool) -> Finding:
-    """Finds URLs whose story was lost, and not deleted by `keep_for`: then it would have no hits."""
+    """Finds URLs whose story was lost, and not deleted by `keep_for`: then it would have no hits and no marks."""
     count = int(connection.execute(sql.COUNT_URLS_OF_LOST_STORIES).get)
     if not count:
-        return Finding(text="every hit's URL has its story")
+        return Finding(text="every URL with hits or marks has its story")
     if repair:
         connection.execute(sql.FETCH_LOST_STORIES_AGAIN, (micros(now()),))
-    text = f"{plural(count, 'URL has', 'URLs have')} hits, but no story; repair fetches them again"
+    text = f"{plural(count, 'URL has', 'URLs have')} hits or marks, but no story; repair fetches them again"
     return Finding(text=text, is_repairable=True)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.models import FrontierEntry, Hit, OutletState
 from monitor.store.microseconds import maybe_micros, micros
-from monitor.store.records import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
+from monitor.store.records import Mark, OutboxRecord, SavedSearch, Setting, Snooze, StoryHistory, UrlAlias
 from monitor.store.sqlite import fulltext, rows, sql
+from monitor.store.sqlite.marks import mark, mark_values, saved_search_values
 from monitor.store.sqlite.stories import StoryWriter
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from monitor.store.protocol import Leases, Outbox, Settings, Stories
+    from monitor.store.protocol import Leases, Outbox, SavedSearches, Settings, Stories
     from monitor.store.records import Record
     from monitor.store.sqlite.database import Database
 
@@ -36,6 +37,7 @@ class Dump:
         leases: Leases,
         outbox: Outbox,
         settings: Settings,
+        saved_searches: SavedSearches,
     ) -> None:
         self._database = database
         self._word_cache = word_cache
@@ -43,6 +45,7 @@ class Dump:
         self._leases = leases
         self._outbox = outbox
         self._settings = settings
+        self._saved_searches = saved_searches
 
     def dump(self) -> Iterator[Record]:
         for (story,) in self._rows_after(sql.DUMP_STORY_IDS, ("",)):
@@ -58,6 +61,9 @@ class Dump:
         yield from self._leases.outlets()
         yield from (Snooze(alert=alert, until=until) for alert, until in self._outbox.snoozes().items())
         yield from (Setting(key=key, value=value) for key, value in self._settings.settings().items())
+        for row in self._rows_after(sql.DUMP_MARKS, ("", "", "")):
+            yield mark(row)
+        yield from self._saved_searches.saved_searches()
 
     def load(self, records: Sequence[Record]) -> int:
         from monitor.similarity import signature
@@ -123,6 +129,10 @@ def _load_record(connection: apsw.Connection, record: Record) -> bool:
             statement, values = sql.LOAD_SNOOZE, {"alert": record.alert, "until": micros(record.until)}
         case Setting():
             statement, values = sql.LOAD_SETTING, {"key": record.key, "value": rows.json_text(record.value)}
+        case Mark():
+            statement, values = sql.LOAD_MARK, mark_values(record)
+        case SavedSearch():
+            statement, values = sql.LOAD_SAVED_SEARCH, saved_search_values(record)
         case _:
             assert_never(record)
     return bool(connection.execute(statement, values).get)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from monitor.models import Story
     from monitor.query.syntax import Node
-    from monitor.store.records import DayCount, Facets
+    from monitor.store.records import DayCount, Facets, StorySelection
     from monitor.store.sqlite.database import Database
 
 MAX_SEARCH_SECONDS = 1.0  # of CPU time, so that a search is not refused because other programs use the CPU
@@ -52,13 +52,16 @@ class Search:
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
+        selection: StorySelection | None = None,
     ) -> SearchResult:
         """See `Store.search`.  Raises StoreRefused if the search takes more than `MAX_SEARCH_SECONDS`.
 
         Raises StoreUnavailable while a migration is completing the index.
         """
         with self._database.read_snapshot() as connection, search_time_limit(connection, MAX_SEARCH_SECONDS):
-            statement = build_search_statement(connection, query, now=now, since=since, before=before)
+            statement = build_search_statement(
+                connection, query, now=now, since=since, before=before, selection=selection
+            )
             if statement is None:
                 return SearchResult(stories=(), total=0)
             sort_keys = statement.select_sort_keys(connection, relevance=relevance and statement.query.scored)
@@ -82,13 +85,16 @@ class Search:
         since: datetime | None = None,
         before: datetime | None = None,
         limit: int = 10,
+        selection: StorySelection | None = None,
     ) -> Facets:
         """See `Store.facets`.  Counts up to `MAX_FACET_STORIES`, and for `MAX_FACET_SECONDS`.
 
         Raises StoreRefused if finding the matches takes more than `MAX_SEARCH_SECONDS`.
         """
         with self._database.read_snapshot() as connection, search_time_limit(connection, MAX_SEARCH_SECONDS):
-            statement = build_search_statement(connection, query, now=now, since=since, before=before)
+            statement = build_search_statement(
+                connection, query, now=now, since=since, before=before, selection=selection
+            )
             return facets.count_values(connection, statement, limit=limit)
 
     def daily_counts(
@@ -100,10 +106,13 @@ class Search:
         before: datetime | None = None,
         field: str | None = None,
         limit: int = 10,
+        selection: StorySelection | None = None,
     ) -> list[DayCount]:
         """See `Store.daily_counts`.  Raises StoreRefused if counting takes more than `MAX_SEARCH_SECONDS`."""
         with self._database.read_snapshot() as connection, search_time_limit(connection, MAX_SEARCH_SECONDS):
-            statement = build_search_statement(connection, query, now=now, since=since, before=before)
+            statement = build_search_statement(
+                connection, query, now=now, since=since, before=before, selection=selection
+            )
             return facets.count_by_day(connection, statement, field=field, limit=limit)
 
     def scan(

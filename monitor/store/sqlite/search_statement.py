@@ -21,11 +21,12 @@ from monitor.store.sqlite.reindex import require_complete_index
 from monitor.store.sqlite.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from monitor.models import Story
     from monitor.query.syntax import Node
+    from monitor.store.records import StorySelection
 
 MAX_RANKED_MATCHES = 30_000  # only so many of the newest matches are ranked by relevance
 # By how much a story's sort key may exceed its time, because the sort key of that time was used (see _free_sort_key).
@@ -44,6 +45,7 @@ class SearchStatement:
     where: str  # condition on the columns of `story`; "" if there is none
     positions_match: str  # POSITIONS_MATCH_CONDITION or "true"
     parameters: tuple[apsw.SQLiteValue, ...]
+    is_ranked_completely: bool = False  # few stories can match, so that relevance may order all of them
 
     def select_sort_keys(self, connection: apsw.Connection, *, relevance: bool) -> Iterator[int]:
         """Yields the sort keys of the stories that SQL finds, the newest first, or the most relevant if asked for."""
@@ -53,7 +55,8 @@ class SearchStatement:
             statement = sql.SELECT_BEST_MATCHES_WHERE if relevance else sql.SELECT_NEWEST_MATCHES_WHERE
         else:
             statement = sql.SELECT_BEST_MATCHES if relevance else sql.SELECT_NEWEST_MATCHES
-        parameters = self.parameters if not relevance else self._ranked_parameters(connection)
+        is_limited = relevance and not self.is_ranked_completely
+        parameters = self._ranked_parameters(connection) if is_limited else self.parameters
         for (sort_key,) in connection.execute(self.complete_sql(statement), parameters):
             yield sort_key
 
@@ -100,6 +103,7 @@ def build_search_statement(
     now: datetime,
     since: datetime | None,
     before: datetime | None = None,
+    selection: StorySelection | None = None,
 ) -> SearchStatement | None:
     """Compiles a query (None: all stories) and returns its statement, or None if no story can match.
 
@@ -115,12 +119,27 @@ def build_search_statement(
     ends = [micros(bound) for bound in (before, compiled.published_before) if bound]
     if ends:
         high = (min(ends) + MAX_SORT_KEY_EXCESS_MICROSECONDS) // 1000
+    selected = {
+        condition: _sort_keys(connection, ids)
+        for condition, ids in (
+            (sql.ONLY_CONDITION, selection.only if selection else None),
+            (sql.WITHOUT_CONDITION, selection.without if selection and selection.without else None),
+        )
+        if ids is not None
+    }
+    if (only := selected.get(sql.ONLY_CONDITION)) is not None:
+        if not only:
+            return None
+        low, high = max(low, min(only)), min(high, max(only))
     conditions = [compiled.where] if compiled.where else []
     parameters: list[apsw.SQLiteValue | object] = [low, high, *compiled.parameters]
     for condition, bound in ((sql.SINCE_CONDITION, since), (sql.BEFORE_CONDITION, before)):
         if bound is not None:
             conditions.append(condition)
             parameters.append(micros(bound))
+    for condition, sort_keys in selected.items():
+        conditions.append(condition)
+        parameters.append(rows.json_text(sort_keys))
     if compiled.match is not None:
         parameters.insert(0, compiled.match)
     positions_match = "true"
@@ -133,7 +152,13 @@ def build_search_statement(
         where=" AND ".join(conditions),
         positions_match=positions_match,
         parameters=tuple(parameters),
+        is_ranked_completely=only is not None,
     )
+
+
+def _sort_keys(connection: apsw.Connection, ids: Iterable[str]) -> list[int]:
+    """Returns the sort keys of the stored ones of these stories."""
+    return [sort_key for (sort_key,) in rows.fetch(connection, sql.SELECT_SORT_KEYS, (rows.json_text([*ids]),))]
 
 
 def stories_by_sort_key(connection: apsw.Connection, sort_keys: Sequence[int]) -> dict[int, Story]:

@@ -18,6 +18,8 @@ FRONTIER_COLUMNS = (
 HIT_COLUMNS = "alert story version outlet title url matched_at published_at language context".split()
 OUTBOX_COLUMNS = "alert story version channel targets due_at created_at attempts message_id error".split()
 STORED_URL_COLUMNS = "id source other_sources disposition".split()
+MARK_COLUMNS = "story kind key user made_at text version".split()  # the first three are the primary key
+SAVED_SEARCH_COLUMNS = "id name query filters created_by created_at updated_at".split()
 OUTLET_COLUMNS = "name next_poll_at holder lease_until fencing_token state".split()
 
 
@@ -146,6 +148,9 @@ COUNT_STORIES_BY_DAY_AND_VALUE = (
 POSITIONS_MATCH_CONDITION = "positions_match(fulltext, ?)"  # the parameter is a PositionMatcher of positions.py
 SINCE_CONDITION = "coalesce(story.published_at, story.first_seen_at) >= ?"
 BEFORE_CONDITION = "coalesce(story.published_at, story.first_seen_at) < ?"
+SELECT_SORT_KEYS = "SELECT sort_key FROM story WHERE id IN (SELECT value FROM json_each(?))"
+ONLY_CONDITION = "story.sort_key IN (SELECT value FROM json_each(?))"  # of a JSON list of sort keys
+WITHOUT_CONDITION = "story.sort_key NOT IN (SELECT value FROM json_each(?))"
 CREATE_SCAN_MATCH_TABLE = "CREATE TEMP TABLE scan_match (id TEXT PRIMARY KEY) WITHOUT ROWID"
 ADD_SCAN_MATCHES = """
 INSERT OR IGNORE INTO temp.scan_match SELECT id FROM story WHERE sort_key IN (SELECT value FROM json_each(?))
@@ -325,6 +330,36 @@ DELETE_SETTING = "DELETE FROM setting WHERE key = ?"
 SELECT_SETTING = "SELECT value FROM setting WHERE key = ?"
 SELECT_SETTINGS_BY_PREFIX = "SELECT key, value FROM setting WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"
 
+# ---- marks and saved searches
+
+_MARK_COLUMN_LIST = ", ".join(MARK_COLUMNS)
+_SAVED_SEARCH_COLUMN_LIST = ", ".join(SAVED_SEARCH_COLUMNS)
+PUT_MARK = f"""
+INSERT OR REPLACE INTO mark ({_MARK_COLUMN_LIST}) SELECT {_named_parameters(MARK_COLUMNS)}
+WHERE EXISTS (SELECT 1 FROM story WHERE id = :story) RETURNING 1
+"""
+DELETE_MARK = "DELETE FROM mark WHERE story = ? AND kind = ? AND key = ? RETURNING 1"
+SELECT_MARKS_OF_STORIES = f"""
+SELECT {_MARK_COLUMN_LIST} FROM mark
+WHERE story IN (SELECT value FROM json_each(?1)) AND (kind IN ('tag', 'note') OR key = ?2)
+ORDER BY made_at, kind, story, key
+"""
+SELECT_MARKED_STORIES = """
+SELECT story FROM mark WHERE kind = ? AND key = ? ORDER BY made_at DESC, story DESC LIMIT ?
+"""
+COUNT_TAGS = """
+SELECT key, (SELECT text FROM mark WHERE kind = 'tag' AND key = counts.key ORDER BY made_at DESC LIMIT 1), count
+FROM (
+  SELECT key, count(*) AS count FROM mark WHERE kind = 'tag' GROUP BY key ORDER BY count DESC, key LIMIT ?
+) AS counts
+ORDER BY count DESC, key
+"""
+COUNT_MARKS = "SELECT count(*) FROM mark"
+SELECT_SAVED_SEARCHES = f"SELECT {_SAVED_SEARCH_COLUMN_LIST} FROM saved_search ORDER BY name_key"
+SELECT_OTHER_SEARCH_OF_NAME = "SELECT 1 FROM saved_search WHERE name_key = ? AND id <> ?"
+PUT_SAVED_SEARCH = f"INSERT OR REPLACE INTO saved_search {_columns_and_parameters([*SAVED_SEARCH_COLUMNS, 'name_key'])}"
+DELETE_SAVED_SEARCH = "DELETE FROM saved_search WHERE id = ? RETURNING 1"
+
 # ---- copying: each DUMP statement selects a batch of rows in order of their primary key, after the last key read
 
 DUMP_STORY_IDS = "SELECT id FROM story WHERE id > ? ORDER BY id LIMIT ?"
@@ -354,6 +389,15 @@ LOAD_ALIAS = "INSERT INTO alias (id, story) VALUES (:id, :story) ON CONFLICT DO 
 LOAD_HIT = f"INSERT INTO hit {_columns_and_parameters(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
 LOAD_SNOOZE = "INSERT INTO snooze (alert, until) VALUES (:alert, :until) ON CONFLICT DO NOTHING RETURNING 1"
 LOAD_SETTING = "INSERT INTO setting (key, value) VALUES (:key, :value) ON CONFLICT DO NOTHING RETURNING 1"
+DUMP_MARKS = f"""
+SELECT {_MARK_COLUMN_LIST} FROM mark WHERE (story, kind, key) > (?, ?, ?)
+ORDER BY 1, 2, 3 LIMIT ?
+"""
+LOAD_MARK = f"INSERT INTO mark {_columns_and_parameters(MARK_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_SAVED_SEARCH = f"""
+INSERT INTO saved_search {_columns_and_parameters([*SAVED_SEARCH_COLUMNS, "name_key"])}
+ON CONFLICT DO NOTHING RETURNING 1
+"""
 
 # ---- retention
 
@@ -380,6 +424,7 @@ WITH RECURSIVE alerts (name) AS (
 DELETE FROM hit WHERE alert IN (SELECT name FROM alerts) AND story IN (SELECT value FROM json_each(?))
 """,
     "DELETE FROM outbox WHERE story IN (SELECT value FROM json_each(?))",
+    "DELETE FROM mark WHERE story IN (SELECT value FROM json_each(?))",
 )
 SELECT_EXPIRED_URLS = """
 SELECT id FROM frontier
@@ -409,12 +454,14 @@ COUNT_HITS_WITHOUT_STORY = """
 SELECT count(*) FROM hit WHERE story NOT GLOB '*-*' AND story NOT IN (SELECT id FROM story)
 """
 COUNT_VERSIONS_WITHOUT_STORY = "SELECT count(*) FROM version WHERE story NOT IN (SELECT id FROM story)"
+COUNT_MARKS_WITHOUT_STORY = "SELECT count(*) FROM mark WHERE story NOT IN (SELECT id FROM story)"
 COUNT_UNSENT_WITHOUT_STORY = """
 SELECT count(*) FROM outbox
 WHERE sent_at IS NULL AND story NOT GLOB '*-*' AND story NOT IN (SELECT id FROM story)
 """
 _URL_OF_LOST_STORY = """
-story IS NOT NULL AND next_at IS NULL AND story NOT IN (SELECT id FROM story) AND story IN (SELECT story FROM hit)
+story IS NOT NULL AND next_at IS NULL AND story NOT IN (SELECT id FROM story)
+AND (story IN (SELECT story FROM hit) OR story IN (SELECT story FROM mark))
 """
 COUNT_URLS_OF_LOST_STORIES = f"SELECT count(*) FROM frontier WHERE {_URL_OF_LOST_STORY}"
 FETCH_LOST_STORIES_AGAIN = f"UPDATE frontier SET story = NULL, next_at = ? WHERE {_URL_OF_LOST_STORY}"

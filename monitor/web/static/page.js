@@ -60,6 +60,24 @@ for (const input of document.querySelectorAll("[data-check]")) {
   });
 }
 
+// A story counts as read when its page is shown, unless its reader has just marked it as unread.
+for (const form of document.querySelectorAll("[data-mark-read]")) {
+  if (location.hash === "#unread") continue;
+  const markRead = async () => {
+    const fields = new URLSearchParams(new FormData(form));
+    fields.set("action", "read");
+    fields.set("quiet", "1");
+    const response = await fetch(form.getAttribute("action"), { method: "POST", body: fields }).catch(() => null);
+    if (!response || response.status !== 204) return;
+    const button = form.querySelector("button");
+    button.value = "unread";
+    button.textContent = "Mark as unread";
+    form.elements.next.value += "#unread";
+  };
+  if (document.visibilityState === "visible") markRead();
+  else document.addEventListener("visibilitychange", markRead, { once: true });
+}
+
 for (const line of document.querySelectorAll("[data-timeline]")) {
   const bars = [...line.querySelectorAll("a")];
   let from = -1;

@@ -1,0 +1,108 @@
+"""The saved searches: saves the search that is shown, lists, changes, deletes and opens them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+
+from monitor.errors import MonitorError, QueryError
+from monitor.feed_files import FeedSource
+from monitor.models import now
+from monitor.saved_searches import MAX_NAME_CHARACTERS, change_search, find_saved_search, save_search
+from monitor.web.forms import read_form, text_field
+from monitor.web.pages import render
+from monitor.web.search_request import BadRequest, SearchRequest
+from monitor.web.services import services_of, user_of
+from monitor.web.stories import stories_response
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from monitor.store.records import SavedSearch
+
+
+def searches_page(request: Request) -> Response:
+    return _searches_response(request)
+
+
+def _searches_response(
+    request: Request, *, fault: MonitorError | None = None, changed: str = "", typed: str = ""
+) -> Response:
+    """Lists the saved searches; with ``fault``, why the search with the id ``changed`` could not get a name."""
+    searches = services_of(request).store.saved_searches()
+    values = {
+        "section": "Stories",
+        "searches": [
+            (saved, SearchRequest.from_saved(saved), FeedSource("search", saved.name, saved.query, saved))
+            for saved in searches
+        ],
+        "fault": fault,
+        "changed": changed,
+        "typed": typed,
+        "max_name": MAX_NAME_CHARACTERS,
+    }
+    return render(request, "searches.html", values, status=400 if fault else 200)
+
+
+def open_search(request: Request) -> Response:
+    """Leads to the stories of a saved search; the address stays the same when the search is changed or renamed."""
+    return RedirectResponse(SearchRequest.from_saved(_find(request)).url(), 303)
+
+
+async def save(request: Request) -> Response:
+    """Saves the search that the form states under a name, or with ``action`` replace in the search of that name."""
+    form = await read_form(request)
+    asked = SearchRequest.from_values(parse_qs(text_field(form, "search"), max_num_fields=500))
+    name, is_replaced = text_field(form, "name"), text_field(form, "action") == "replace"
+    return await run_in_threadpool(_save, request, asked, name, is_replaced=is_replaced)
+
+
+def _save(request: Request, asked: SearchRequest, name: str, *, is_replaced: bool) -> Response:
+    services, at = services_of(request), now()
+    existing = find_saved_search(services.store.saved_searches(), name) if is_replaced else None
+    try:
+        if existing is not None:
+            change_search(services.store, existing, search=asked, fragments=services.config.fragments, at=at)
+        else:
+            save_search(
+                services.store, name, asked,
+                fragments=services.config.fragments, user=user_of(request).name, at=at,
+            )  # fmt: skip
+    except (BadRequest, QueryError) as error:
+        return stories_response(request, asked, save_fault=error, save_name=name)
+    return RedirectResponse(asked.url(), 303)
+
+
+async def change(request: Request) -> Response:
+    """Gives a saved search another name, or deletes it."""
+    form = await read_form(request)
+    return await run_in_threadpool(_change, request, text_field(form, "action"), text_field(form, "name"))
+
+
+def _change(request: Request, action: str, name: str) -> Response:
+    services, saved = services_of(request), _find(request)
+    if action == "delete":
+        services.store.delete_search(saved.id)
+    elif action == "rename":
+        try:
+            change_search(services.store, saved, name=name, fragments=services.config.fragments, at=now())
+        except BadRequest as error:
+            return _searches_response(request, fault=error, changed=saved.id, typed=name)
+    else:
+        raise HTTPException(400, "There is no such action on a saved search.")
+    return RedirectResponse("/searches", 303)
+
+
+def _find(request: Request) -> SavedSearch:
+    """Returns the search whose id the address has.  Raises HTTPException 404."""
+    identifier = request.path_params["id"]
+    searches = services_of(request).store.saved_searches()
+    saved = next((search for search in searches if search.id == identifier), None)
+    if saved is None:
+        raise HTTPException(404, "There is no saved search at this address; it may have been deleted.")
+    return saved
