@@ -1,4 +1,4 @@
-"""Publishes stories while `run` is killed, and compares what was stored, mailed and posted with them."""
+"""Publishes stories while `run` is killed, and compares what was stored, mailed and sent to the webhook with them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def alert_of(story: DemoStory) -> str:
 
 
 class Publisher:
-    """Publishes stories, each of which matches one alert, and knows which are mailed and posted."""
+    """Publishes stories, each of which matches one alert, and knows which are delivered."""
 
     def __init__(self, newsroom: Newsroom, sink: MailSink, receiver: Receiver, rng: random.Random) -> None:
         self.stories: list[DemoStory] = []
@@ -47,7 +47,7 @@ class Publisher:
         self._stopped = threading.Event()
         self._mails_read = self._posts_read = 0
         self._mailed_lines: set[str] = set()
-        self._posted_titles: set[str] = set()
+        self._webhook_titles: set[str] = set()
 
     def publish(self, outlet: str) -> None:
         with self._lock:
@@ -83,7 +83,7 @@ class Publisher:
             self.publish(self._rng.choice(list(self._newsroom.outlets)))
 
     def wait_until_delivered(self, stories: list[DemoStory], *, seconds: float) -> None:
-        """Returns as soon as each story is mailed and posted; fails after so many seconds."""
+        """Returns as soon as each story is delivered by mail and to the webhook; fails after so many seconds."""
         deadline = time.monotonic() + seconds
         while undelivered := self._undelivered(stories):
             assert time.monotonic() < deadline, f"not delivered within {seconds:g} s: {sorted(undelivered)}"
@@ -94,9 +94,9 @@ class Publisher:
         for mail in mails[self._mails_read :]:
             self._mailed_lines.update(mail.text.splitlines())
         for post in posts[self._posts_read :]:
-            self._posted_titles.update(post.titles)
+            self._webhook_titles.update(post.titles)
         self._mails_read, self._posts_read = len(mails), len(posts)
-        return {story.title for story in stories} - (self._mailed_lines & self._posted_titles)
+        return {story.title for story in stories} - (self._mailed_lines & self._webhook_titles)
 
     def check_stored_and_delivered_once(self, monitor: Monitor) -> None:
         """Fails unless each story is stored once, and delivered once under one id by mail and by webhook.
@@ -105,22 +105,22 @@ class Publisher:
         """
         published = Counter((alert_of(story), story.title) for story in self.stories)
         assert Counter(story["title"] for story in monitor.stories()) == Counter(title for _, title in published)
-        assert delivered(self._mailed()) == published
-        assert delivered(self._posted()) == published
+        assert delivered(self._mails()) == published
+        assert delivered(self._webhook_messages()) == published
 
     def repeats(self) -> tuple[int, int]:
         """Returns how many mails and how many posts repeat an earlier one under its id."""
         mail_ids = {mail.message["Message-ID"] for mail in self._sink.received}
         return len(self._sink.received) - len(mail_ids), len(self._receiver.ids) - len(set(self._receiver.ids))
 
-    def _mailed(self) -> Iterator[tuple[str, frozenset[Entry]]]:
+    def _mails(self) -> Iterator[tuple[str, frozenset[Entry]]]:
         titles = {story.title for story in self.stories}
         for mail in self._sink.received:
             lines = [line for line in mail.text.splitlines() if line in titles]
             names = [name for name in ("sberbank", "visitor") if name in mail.subject]
             yield mail.message["Message-ID"], frozenset((name, line) for name in names for line in lines)
 
-    def _posted(self) -> Iterator[tuple[str, frozenset[Entry]]]:
+    def _webhook_messages(self) -> Iterator[tuple[str, frozenset[Entry]]]:
         for post in self._receiver.requests:
             alerts: list[Mapping[str, Any]] = post.json["data"]["alerts"]
             yield (
