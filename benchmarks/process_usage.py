@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def usage(pid: int) -> Usage:
             continue
     return Usage(
         megabytes=_megabytes(pid, "status", "VmRSS:"),
-        descriptors=len(os.listdir(f"/proc/{pid}/fd")),
+        descriptors=len(list(Path(f"/proc/{pid}/fd").iterdir())),
         child_megabytes=sum(sizes),
         largest_child_megabytes=max(sizes, default=0.0),
         children=len(sizes),

@@ -1,8 +1,8 @@
 """A clock that several processes share through a file, and that can be moved.
 
-Monotonic time is the machine's plus ``elapsed``; wall time is the machine's plus ``elapsed`` and ``shift``.  The program
-moves ``elapsed`` ahead while it has nothing to do (`in_program/sitecustomize.py`); the benchmark moves it while the
-program is stopped, and sets ``shift`` to step the wall clock alone.
+Monotonic time is the machine's plus ``elapsed``; wall time is the machine's plus ``elapsed`` and ``shift``.  The
+program moves ``elapsed`` ahead while it has nothing to do (`in_program/sitecustomize.py`); the benchmark moves it while
+the program is stopped, and sets ``shift`` to step the wall clock alone.
 """
 
 from __future__ import annotations

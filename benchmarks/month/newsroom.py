@@ -1,4 +1,4 @@
-"""The outlets of the simulated month: one server for the hosts ``outlet000.test``, ..., which publishes by the clock."""
+"""The outlets of the simulated month: one server for the hosts ``outlet000.test``, ... that publishes by the clock."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from monitor.demo.feeds import FeedEntry, rss_feed
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from acceptance.harness import demo_story  # noqa: E402  a module of the tests
+from acceptance.harness import demo_story
 
 if TYPE_CHECKING:
     from benchmarks.month.clock import SharedClock
@@ -82,7 +82,7 @@ class Newsroom:
     def url(self, story: PlannedStory) -> str:
         return f"http://{story.outlet}.test:{self.port}/{title(story).lower().replace(' ', '-')}-{story.number}"
 
-    def __enter__(self) -> Newsroom:
+    def __enter__(self) -> Self:
         started = threading.Event()
         self._loop = asyncio.new_event_loop()
 

@@ -88,7 +88,8 @@ def check_kills(base: Path, sink: MailSink, store: dict[str, str]) -> None:
         mails, posts = publisher.repeats()
         print(
             f"{KILLS} kills, {killed_after_delivery} of a process that had delivered; "
-            f"{len(publisher.stories)} stories, {len(sink.received)} mails and {len(receiver.requests)} posts, of which {mails} and {posts} repeat an id"
+            f"{len(publisher.stories)} stories, "
+            f"{len(sink.received)} mails and {len(receiver.requests)} posts, of which {mails} and {posts} repeat an id"
         )
         publisher.check_stored_and_delivered_once(monitor)
         for each in monitor.outlets().values():
