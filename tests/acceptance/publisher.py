@@ -8,6 +8,8 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from monitor.demo.newsroom import MAX_SOURCE_ENTRIES
+
 from .harness import SBERBANK, demo_story
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .harness import Monitor
 
 PUBLISH_SECONDS = 0.7  # between two new stories, each of a random outlet
+MAX_UNREQUESTED = MAX_SOURCE_ENTRIES // 2  # stories of an outlet; more would leave its feed before they are seen
 
 Entry = tuple[str, str]  # name of an alert, title of a story
 
@@ -80,13 +83,16 @@ class Publisher:
 
     def _publish_until_stopped(self) -> None:
         while not self._stopped.wait(PUBLISH_SECONDS):
-            self.publish(self._rng.choice(list(self._newsroom.outlets)))
+            outlet = self._rng.choice(list(self._newsroom.outlets))
+            own = [story for story in self.stories if story.outlet == outlet]
+            if len(own) < MAX_UNREQUESTED or self._newsroom[outlet].count_page_requests(own[-MAX_UNREQUESTED]):
+                self.publish(outlet)
 
     def wait_until_delivered(self, stories: list[DemoStory], *, seconds: float) -> None:
         """Returns as soon as each story is delivered by mail and to the webhook; fails after so many seconds."""
         deadline = time.monotonic() + seconds
         while undelivered := self._undelivered(stories):
-            assert time.monotonic() < deadline, f"not delivered within {seconds:g} s: {sorted(undelivered)}"
+            assert time.monotonic() < deadline, f"not delivered within {seconds:g} s: {sorted(undelivered)[:20]}"
             time.sleep(0.1)
 
     def _undelivered(self, stories: list[DemoStory]) -> set[str]:
