@@ -82,7 +82,7 @@ class Month:
     def __init__(self, base: Path, disk: Path, options: argparse.Namespace) -> None:
         self.base, self.disk, self.options = base, disk, options
         self.begin = time.time() - (options.days + 2) * DAY
-        self.clock = SharedClock.create(base / "clock", shift=self.begin - time.time())
+        self.clock = SharedClock.create(base / "clock", wall_offset=self.begin - time.time())
         words = {word: SHARES[word] for word in ALERTS.values()}
         self.planned = plan(
             options.outlets, options.stories, begin=self.begin + 3600, days=options.days - QUIET_DAYS, words=words
@@ -138,15 +138,15 @@ class Month:
             (long, "database locked", self.lock_database),
             (long, "no names", lambda: self.set_names(False)),
             (short, "names again", lambda: self.set_names(True)),
-            (long, "clock +3 h", lambda: self.shift(3 * 3600)),
-            (short, "clock right", lambda: self.shift(-3 * 3600)),
+            (long, "clock +3 h", lambda: self.step_wall_clock(3 * 3600)),
+            (short, "clock right", lambda: self.step_wall_clock(-3 * 3600)),
             (long, "kill -9", lambda: self.restart(away_seconds=900)),
             (long, "SIGSTOP 1 h", lambda: self.pause(3600)),
             (long, "reload, outlets fewer", lambda: self.reload(fewer, 2)),
             (short, "reload, outlets back", lambda: self.reload(outlets, 2)),
             (long, "migration", self.migrate),
-            (long, "clock -2 h", lambda: self.shift(-2 * 3600)),
-            (short, "clock right", lambda: self.shift(2 * 3600)),
+            (long, "clock -2 h", lambda: self.step_wall_clock(-2 * 3600)),
+            (short, "clock right", lambda: self.step_wall_clock(2 * 3600)),
             (long, "kill -9", lambda: self.restart(away_seconds=60)),
         ]
 
@@ -255,8 +255,8 @@ class Month:
     def set_names(self, available: bool) -> None:
         self.clock.has_names = available
 
-    def shift(self, seconds: float) -> None:
-        self.clock.shift += seconds
+    def step_wall_clock(self, seconds: float) -> None:
+        self.clock.wall_offset += seconds
 
     def restart(self, *, away_seconds: float) -> None:
         self.kill()

@@ -1,8 +1,8 @@
 """A clock that several processes share through a file, and that can be moved.
 
-Monotonic time is the machine's plus ``elapsed``; wall time is the machine's plus ``elapsed`` and ``shift``.  The
+Monotonic time is the machine's plus ``elapsed``; wall time is the machine's plus ``elapsed`` and ``wall_offset``.  The
 program moves ``elapsed`` ahead while it has nothing to do (`in_program/sitecustomize.py`); the benchmark moves it while
-the program is stopped, and sets ``shift`` to step the wall clock alone.
+the program is stopped, and sets ``wall_offset`` to step the wall clock alone.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class SharedClock:
             self._memory = mmap.mmap(file.fileno(), _SIZE)
 
     @classmethod
-    def create(cls, path: Path, *, shift: float) -> SharedClock:
+    def create(cls, path: Path, *, wall_offset: float) -> SharedClock:
         path.write_bytes(bytes(_SIZE))
         clock = cls(path)
-        clock.shift = shift
+        clock.wall_offset = wall_offset
         return clock
 
     @property
@@ -46,12 +46,12 @@ class SharedClock:
         self._set_field(0, seconds)
 
     @property
-    def shift(self) -> float:
+    def wall_offset(self) -> float:
         """Seconds by which the wall clock differs besides."""
         return self._field(1)
 
-    @shift.setter
-    def shift(self, seconds: float) -> None:
+    @wall_offset.setter
+    def wall_offset(self, seconds: float) -> None:
         self._set_field(1, seconds)
 
     @property
@@ -64,7 +64,7 @@ class SharedClock:
         self._set_field(2, float(not value))
 
     def time(self) -> float:
-        return _machine_time() + self.elapsed + self.shift
+        return _machine_time() + self.elapsed + self.wall_offset
 
     def monotonic(self) -> float:
         return _machine_monotonic() + self.elapsed
