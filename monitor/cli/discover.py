@@ -35,7 +35,8 @@ def discover_command(context: CommandContext, *, url: str, name: str | None) -> 
     \b
     Examples:
       media-monitor discover https://www.nationaltechnology.co.uk/
-      media-monitor discover tass.com | sed -i '/^outlets:/r /dev/stdin' monitor.yaml
+      media-monitor discover tass.com |
+        sed -i '/^outlets:/r /dev/stdin' monitor.yaml
     """
     from pydantic import ValidationError
 
