@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 OLDEST, *NEWER = ("3.11", "3.12", "3.13", "3.14")
-MAX_MEGABYTES = 250  # of the files that pip installs without extras, not counting the byte code that Python writes
+MAX_MEGABYTES = 290  # of the files that pip installs without extras, not counting the byte code that Python writes
 PAGE = "<html><head><title>{0}</title></head><body><article><h1>{0}</h1><p>{1}</p></article></body></html>"
 
 pytestmark = pytest.mark.timeout(1800)
@@ -85,9 +85,8 @@ def test_the_wheel_installs_and_works(version: str, wheel: Path, dictionaries: P
     run([python, "-m", "venv", environment], cwd=tmp_path)
     before = megabytes(environment)
     run([environment / "bin/pip", "install", "--quiet", "--no-compile", "--only-binary", ":all:", wheel], cwd=tmp_path)
-    largest = sorted(
-        ((size, name) for name, size in megabytes(environment).items() if name not in before), reverse=True
-    )
+    installed = {name: size for name, size in megabytes(environment).items() if name not in before}
+    largest = sorted(((size, name) for name, size in installed.items()), reverse=True)
     print(", ".join(f"{name} {size:.0f}" for size, name in largest[:12]))
     print(f"Python {version}: {sum(installed.values()):.0f} MB")
     assert sum(installed.values()) < MAX_MEGABYTES
