@@ -1,4 +1,4 @@
-.PHONY: install dev demo test elasticsearch splash lint format lock
+.PHONY: install dev demo test elasticsearch splash lint format lock manual
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -53,6 +53,10 @@ lint: dev
 format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# After a change of a command's help; a test compares the page with it.
+manual: install
+	$(BIN)/python -m monitor.cli.manual > docs/media-monitor.1
 
 # The locks name no index, so that they work with any mirror.
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \

@@ -11,6 +11,7 @@ from monitor.crawl import sources
 from monitor.crawl.scheduler import crawl_settings
 from monitor.crawl.scrapy_command import open_scheduler
 from monitor.errors import ConfigError
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from monitor.crawl.scheduler import OutletScheduler
     from monitor.discovery.parsed_source import ParsedSource
     from monitor.models import Page
+
+ARGUMENTS = ("config", "outlets", "ignore_schedule")  # of `scrapy crawl`
 
 
 class OutletSpider(scrapy.Spider):
@@ -53,13 +56,12 @@ class OutletSpider(scrapy.Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         scheduler = kwargs.pop("scheduler", None)
         if scheduler is None:
+            config, outlets = kwargs.pop("config", "monitor.yaml"), kwargs.pop("outlets", "")
+            ignore_schedule = _ignore_schedule(kwargs)
             try:
-                scheduler = open_scheduler(
-                    cls.name,
-                    config=kwargs.pop("config", "monitor.yaml"),
-                    outlets=kwargs.pop("outlets", ""),
-                    ignore_schedule=_ignore_schedule(kwargs),
-                )
+                if cls.__init__ is OutletSpider.__init__:  # else the subclass may have more arguments
+                    _require_no_arguments(kwargs)
+                scheduler = open_scheduler(cls.name, config=config, outlets=outlets, ignore_schedule=ignore_schedule)
             except ConfigError as error:  # print the faults alone: Scrapy would print a traceback
                 sys.stderr.write("\n".join(error.faults) + "\n")
                 raise SystemExit(2) from None
@@ -83,6 +85,12 @@ class OutletSpider(scrapy.Spider):
         be parsed.
         """
         return sources.parse_source(kind, page, outlet, since)
+
+
+def _require_no_arguments(arguments: dict[str, Any]) -> None:
+    """Raises ConfigError for each argument that is left."""
+    if arguments:
+        raise ConfigError([unknown_name_message("argument", name, ARGUMENTS) for name in arguments])
 
 
 def _ignore_schedule(arguments: dict[str, Any]) -> str:

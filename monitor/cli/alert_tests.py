@@ -174,7 +174,7 @@ def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
 def _print_daily_counts(
     context: CommandContext, text: str, *, since: datetime, current_time: datetime, daily_counts: Counter[str]
 ) -> None:
-    from monitor.cli.formatting import bar_chart, plain_line
+    from monitor.cli.formatting import daily_bar_chart, plain_line
 
     context.out.print(plain_line(text, prefix="Query: "))
     if not daily_counts:
@@ -186,7 +186,7 @@ def _print_daily_counts(
     first_hit_date = min(datetime.strptime(day, "%Y-%m-%d").date() for day in daily_counts)  # noqa: DTZ007  a UTC date
     start_date = max(since.date(), first_hit_date - timedelta(days=1)) if day_count > 60 else since.date()
     dates = [(start_date + timedelta(days=n)).isoformat() for n in range((current_time.date() - start_date).days + 1)]
-    for line in bar_chart([(day, daily_counts[day]) for day in dates]):
+    for line in daily_bar_chart([(day, daily_counts[day]) for day in dates]):
         context.out.print(line, markup=False)
 
 

@@ -121,13 +121,13 @@ def show_command(context: CommandContext, *, name: str, as_json: bool) -> None:
 
         click.echo(orjson.dumps({**status.to_json(), **quality.to_json()}))
         return
-    from monitor.cli.formatting import bar_chart, plain_line
+    from monitor.cli.formatting import daily_bar_chart, plain_line
 
     context.out.print(plain_line(alert.name), style="bold")
     for label, text in (*detail_lines(status), *habit, ("cost", quality.cost_text), ("noise", quality.noise_text)):
         context.out.print(plain_line(text, prefix=f"  {label:<12}"))
     if status.hits:
-        for line in bar_chart(status.daily_counts):
+        for line in daily_bar_chart(status.daily_counts):
             context.out.print(f"  {line}", markup=False)
 
 

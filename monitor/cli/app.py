@@ -44,6 +44,7 @@ MODULE_AND_HELP_BY_COMMAND = {
     "stats": ("stats", "Show stories, hits, delays and coverage over time."),
     "extract": ("extract", "Extract stories from pages."),
     "match": ("match", "Show which alerts and topics match stories."),
+    "schema": ("schema", "Describe what --json prints, as JSON Schema."),
     "export": ("transfer", "Write stories to a file."),
     "import": ("transfer", "Read stories from a file."),
     "copy": ("transfer", "Copy all data of a monitor into another store."),

@@ -39,7 +39,8 @@ def explain_command(context: CommandContext, *, query: str, story: str | None, a
       media-monitor explain 'BRICS NEAR/10 raw:AI' 3f2a9c01
       media-monitor explain sberbank https://example.org/story
       media-monitor explain https://example.org/story
-      media-monitor extract page.html --json > story.json && media-monitor explain sberbank story.json
+      media-monitor extract page.html --json > story.json
+      media-monitor explain sberbank story.json
     """
     if story is None:
         return _explain_url(context, query, as_json=as_json)
@@ -81,7 +82,7 @@ def _explain_url(context: CommandContext, url: str, *, as_json: bool) -> int:
 def _named_query(context: CommandContext, text: str) -> str:
     """Returns the query of the alert or topic with this name, ignoring case; the text itself if there is none.
 
-    A word that resembles a name is read as a query too, with a note.
+    Any other word alone is read as a query too, with a note that names an alert or topic of a similar name.
     """
     if not context.has_config:
         return text
@@ -90,8 +91,10 @@ def _named_query(context: CommandContext, text: str) -> str:
     for each, query in queries_by_name.items():
         if each.casefold() == name.casefold():
             return query
-    if re.fullmatch(r"[\w-]+", name) and (suggestion := nearest_name(name, list(queries_by_name), cutoff=0.7)):
-        context.err.print(f'note: {name} is read as a query; did you mean "{suggestion}"?', markup=False)
+    if re.fullmatch(r"[\w-]+", name):
+        suggestion = nearest_name(name, list(queries_by_name), cutoff=0.7)
+        hint = f'did you mean "{suggestion}"?' if suggestion else "no alert or topic has this name"
+        context.err.print(f"note: {name} is read as a query; {hint}", markup=False)
     return text
 
 

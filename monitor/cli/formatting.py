@@ -65,6 +65,25 @@ def bar_chart(counts: Sequence[tuple[str, int]], *, max_width: int = 40) -> list
     return lines
 
 
+def daily_bar_chart(counts: Sequence[tuple[str, int]]) -> list[str]:
+    """Returns the lines of a bar chart of (day, count); three or more days in a row with 0 are one line."""
+    lines, empty_days = list[str](), list[str]()
+
+    def end_empty_days() -> None:
+        if len(empty_days) > 2:
+            lines[-len(empty_days) :] = [f"{empty_days[0]} to {empty_days[-1]}: 0"]
+        empty_days.clear()
+
+    for (day, count), line in zip(counts, bar_chart(counts), strict=True):
+        if count:
+            end_empty_days()
+        else:
+            empty_days.append(day)
+        lines.append(line)
+    end_empty_days()
+    return lines
+
+
 def plain_line(text: str, *, prefix: str = "") -> Text:
     """Returns ``prefix`` and the text on one line, without control characters; rich markup in it has no effect."""
     return Text(prefix + printable_text(text))

@@ -68,7 +68,8 @@ def outlets_command(
       media-monitor outlets "National Technology News" --boilerplate
       media-monitor outlets "National Technology News" --coverage --days 30
       media-monitor outlets "National Technology News" --recent
-      media-monitor outlets import feeds.opml | sed -i '/^outlets:/r /dev/stdin' monitor.yaml
+      media-monitor outlets import feeds.opml |
+        sed -i '/^outlets:/r /dev/stdin' monitor.yaml
       media-monitor outlets --opml > feeds.opml
       media-monitor outlets --json | jq -r 'select(.failures > 3) | .name'
     """

@@ -63,7 +63,8 @@ def search_command(
     Examples:
       media-monitor search 'Sberbank OR Сбербанк' --since 7d
       media-monitor search '"export controls" title:(chip OR chips)' --relevance
-      media-monitor search chips --since 2026-10 --until 2026-10 --events --tz Europe/Berlin
+      media-monitor search chips --since 2026-10 --until 2026-10 --events
+      media-monitor search chips --tz Europe/Berlin
       media-monitor search 'outlet:"Xinhua" raw:AI' --json | jq -r .url
       media-monitor search --saved 'export controls'
     """

@@ -105,7 +105,7 @@ def _read_statistics(context: CommandContext, store: Store, query: str | None, *
 
 
 def _print_statistics(context: CommandContext, statistics: Statistics) -> None:
-    from monitor.cli.formatting import aligned_line, bar_chart
+    from monitor.cli.formatting import aligned_line, bar_chart, daily_bar_chart
 
     out = context.out
     if not any(statistics.stories.values()):
@@ -113,7 +113,7 @@ def _print_statistics(context: CommandContext, statistics: Statistics) -> None:
         return
     total, hits = sum(statistics.stories.values()), sum(statistics.hits.values())
     out.print(f"{plural(total, 'story', 'stories')}, {plural(hits, 'hit')}, by day", style="bold")
-    for line in bar_chart([(day.isoformat(), statistics.stories.get(day, 0)) for day in statistics.days]):
+    for line in daily_bar_chart([(day.isoformat(), statistics.stories.get(day, 0)) for day in statistics.days]):
         out.print(aligned_line(line))
     for field, values in statistics.frequent_values.items():
         if values:

@@ -172,7 +172,8 @@ def import_command(context: CommandContext, *, files: tuple[str, ...]) -> int:
     Examples:
       media-monitor import stories.jsonl
       media-monitor import archive/*.csv.gz
-      media-monitor search --json 'Sberbank' -n 1000 -c other.yaml | media-monitor import -
+      media-monitor search Sberbank -n 1000 --json -c other.yaml > found.jsonl
+      media-monitor import found.jsonl
     """
     from monitor.transfer import import_stories, read_rows
 

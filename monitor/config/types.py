@@ -283,7 +283,11 @@ def valid_delivery_schedule(value: str) -> str:
 
 def valid_digest_schedule(value: str) -> str:
     """Validates when a digest is sent: as `valid_delivery_schedule`, but not ``instant``."""
-    if delivery_times.parse_schedule(value).frequency == "instant":
+    try:
+        is_instant = delivery_times.parse_schedule(value).frequency == "instant"
+    except ValueError as error:
+        raise ValueError(str(error).replace("write instant, ", "write ")) from None
+    if is_instant:
         raise ValueError("instant is no time of a digest; write hourly, daily 07:00 or weekly mon 07:00")
     return value
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from monitor.crawl.budgeted_fetch import fetched_source
 from monitor.crawl.document_parsers import parse_document
@@ -123,7 +124,7 @@ async def discover_sources(
 async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet, tuple[str, ...]]:
     """Returns the outlet with the address of its site and, if its address is that of a feed, the feed.
 
-    Raises FetchError if there is no such page (404, 410).
+    The site of a feed that names none is the root of its host.  Raises FetchError if there is no such page (404, 410).
     """
     try:
         result = await fetcher.fetch_source(outlet, outlet.url)
@@ -134,7 +135,7 @@ async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet
     if result.page is None or not is_feed(result.page.body):
         return outlet, ()
     head = await parse_document(outlet.name, feed_head, result.page.body, url=result.page.url)
-    return outlet.model_copy(update={"url": head.site or outlet.url}), (outlet.url,)
+    return outlet.model_copy(update={"url": head.site or urljoin(outlet.url, "/")}), (outlet.url,)
 
 
 async def feed_title(outlet: Outlet, discovered: DiscoveredSources, fetcher: Fetcher) -> str:

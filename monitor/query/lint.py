@@ -15,7 +15,7 @@ from monitor.query.analysis import (
     WildcardToken,
     token_matchers,
 )
-from monitor.query.fields import NUMBER_FIELDS, WORDS_FIELDS
+from monitor.query.fields import NUMBER_FIELDS
 from monitor.query.fragments import PACKS_ONLY
 from monitor.query.lint_notes import ConfiguredValues, LintNote, configured_values
 from monitor.query.occurrences import glob_matches
@@ -48,22 +48,6 @@ if TYPE_CHECKING:
 
     from monitor.config import Config
 
-#: Acronyms that are also words when case and accents are ignored: acronym -> language -> word.
-AMBIGUOUS_ACRONYMS = {
-    "AI": {"it": "ai", "pt": "aí", "fr": "j'ai"},
-    "UN": {"fr": "un", "it": "un", "es": "un", "ro": "un", "pt": "un"},
-    "US": {"en": "us"},
-    "IT": {"en": "it"},
-    "WHO": {"en": "who"},
-    "ICE": {"en": "ice"},
-    "AID": {"en": "aid"},
-    "EU": {"pt": "eu", "ro": "eu"},
-    "SI": {"es": "si", "it": "si", "fr": "si"},
-    "LA": {"fr": "la", "es": "la", "it": "la"},
-    "DAS": {"de": "das"},
-    "ARM": {"en": "arm"},
-    "ES": {"es": "es", "de": "es"},
-}
 MAX_COMPARED_CLAUSES = 150  # of one AND or OR; longer ones are not compared in pairs
 _OPERAND_TYPES = frozenset({"WORD", "PHRASE", "RANGE", "FRAGMENT"})
 MAX_BROAD_PREFIX_LETTERS = 3  # letters; a wildcard with a prefix this short matches thousands of words
@@ -103,7 +87,6 @@ def lint_query(
         *_ignored_symbol_notes(node),
         *word_notes(node, configured),
         *_unlikely_value_notes(node, configured, kind),
-        *_ambiguous_acronym_notes(node, configured),
     ]
     own_notes = {note for note in notes if note.column not in fragment_columns}
     return sorted(own_notes, key=lambda note: (note.column, note.message))
@@ -284,20 +267,6 @@ def _unlikely_value_notes(node: Node, configured: ConfiguredValues | None, kind:
                 yield LintNote(leaf.column, f'countries are two letters, not "{leaf.text}"', "write country:GB")
             case _:
                 pass
-
-
-def _ambiguous_acronym_notes(node: Node, configured: ConfiguredValues | None) -> Iterator[LintNote]:
-    """Yields a note for each acronym without ``raw:`` that is also a word in a language of the configured outlets."""
-    if configured is None:
-        return
-    for part in walk(node):
-        if not isinstance(part, Word | Phrase) or part.raw or part.field in WORDS_FIELDS:
-            continue
-        words = AMBIGUOUS_ACRONYMS.get(part.text, {})
-        for language in sorted(words.keys() & configured.languages):
-            message = f'{part.text} also finds "{words[language]}" in stories in {language}'
-            yield LintNote(part.column, message, f"write raw:{part.text}")
-            break
 
 
 # ---- whether one query implies another, decided from the queries alone

@@ -1,4 +1,4 @@
-"""`run` and all that works for it are killed at random, again and again: each story is stored and mailed once, soon.
+"""`run` and all that works for it are killed at random, again and again: each story is stored and delivered once, soon.
 
 MONITOR_TEST_KILLS sets the number of kills, MONITOR_TEST_SEED repeats a run's choices.
 """
@@ -14,9 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,24 +27,23 @@ from monitor.rendering import browser
 from process_tree import Process, descendants
 from servers import missing, supervisor
 from servers.splash import Missing, Splash
+from webhook.receiver import webhook_receiver
 
-from .harness import SBERBANK, Monitor, demo_story, settings, wait_for
+from .harness import Monitor, settings, wait_for
+from .publisher import Publisher, alerts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.config.schema import StoreSettings
     from monitor.demo.sink import MailSink
-    from monitor.demo.stories import DemoStory
 
 KILLS = int(os.environ.get("MONITOR_TEST_KILLS", "2"))
-RECOVERY_SECONDS = 60.0  # within which all is mailed that was published up to the moment after a kill
+RECOVERY_SECONDS = 60.0  # within which all is delivered that was published up to the moment after a kill
 MAX_WAIT_SECONDS = 400.0  # for a recovery, so that the figures are complete when one takes too long
 RESTART_PAUSE_SECONDS = 10  # RestartSec of deploy/systemd/media-monitor.service; children must have ended by then
-PUBLISH_SECONDS = 0.7  # between two new stories, each of a random outlet
 MAX_PAUSE_SECONDS = 5.0  # between a recovery and the next kill
 
-ALERTS = [SBERBANK, {"name": "visitor", "query": "nobody", "to": ["desk@example.org"]}]
 RSS, SITEMAP, SCRIPT = (OUTLET_PROFILES[n] for n in (0, 1, 7))
 PROFILES = [
     replace(RSS, key="plain", name="Plain"),
@@ -116,20 +113,20 @@ def check_random_kills(
     seed = int(os.environ.get("MONITOR_TEST_SEED") or random.randrange(10**6))
     rng = random.Random(seed)
     print(f"{KILLS} kills, MONITOR_TEST_SEED={seed}")
-    with Newsroom(PROFILES, []) as newsroom:
+    with Newsroom(PROFILES, []) as newsroom, webhook_receiver() as receiver:
         crawl = {"delay": "0s", "timeout": "30s", "workers": 2, "splash": splash.url}
         if chromium := os.environ.get("MONITOR_TEST_CHROMIUM"):
             crawl["chromium"] = chromium
-        values = settings(newsroom, sink.url, store=store, alerts=ALERTS, crawl=crawl)
+        values = settings(newsroom, sink.url, store=store, alerts=alerts(receiver), crawl=crawl)
         for outlet in values["outlets"]:
             outlet["every"] = "2s"
             if engine := ENGINES.get(outlet["name"]):
                 outlet["render"] = engine
         monitor = Monitor(base, values)
-        publisher = Publisher(newsroom, sink, random.Random(seed))
+        publisher = Publisher(newsroom, sink, receiver, random.Random(seed))
         recoveries: list[tuple[str, float]] = []
         with supervised(monitor, temporary_directory) as run, publisher.publishing():
-            publisher.wait_until_mailed(publisher.publish_everywhere(), seconds=120)
+            publisher.wait_until_delivered(publisher.publish_everywhere(), seconds=120)
             for kind in kinds_at_random(rng, KILLS):
                 time.sleep(rng.uniform(0, MAX_PAUSE_SECONDS))
                 victim = victim_of(kind, run.pid, splash, rng)
@@ -137,99 +134,23 @@ def check_random_kills(
                     os.kill(victim.pid, signal.SIGKILL)
                 killed_at = time.monotonic()
                 late = publisher.publish_everywhere()
-                publisher.wait_until_mailed(late, seconds=MAX_WAIT_SECONDS)
+                publisher.wait_until_delivered(late, seconds=MAX_WAIT_SECONDS)
                 recoveries.append((kind, time.monotonic() - killed_at))
                 print(f"{kind:17} {recoveries[-1][1]:5.1f} s  {detail(victim)}", flush=True)
             publisher.stop()
-            publisher.wait_until_mailed(publisher.stories, seconds=RECOVERY_SECONDS)
+            publisher.wait_until_delivered(publisher.stories, seconds=RECOVERY_SECONDS)
             run.send_signal(signal.SIGTERM)
             assert run.wait(timeout=60) == 0, monitor.log("run")[-3000:]
         print_recoveries(recoveries)
         assert max(seconds for _, seconds in recoveries) < RECOVERY_SECONDS
 
-        assert Counter(story["title"] for story in monitor.stories()) == Counter(s.title for s in publisher.stories)
-        assert publisher.mailed() == Counter((alert_of(story), story.title) for story in publisher.stories)
+        publisher.check_stored_and_delivered_once(monitor)
         for outlet in monitor.outlets().values():
             assert (outlet["status"], outlet["error"]) == ("ok", ""), outlet
         log = monitor.log("run")
         assert "Traceback" not in log
         assert supervisor.LEFT_BEHIND not in log
         assert list(temporary_directory.iterdir()) == []
-
-
-def alert_of(story: DemoStory) -> str:
-    return "sberbank" if "Sberbank" in story.text else "visitor"
-
-
-class Publisher:
-    """Publishes stories, each of which matches one alert, and knows which are mailed."""
-
-    def __init__(self, newsroom: Newsroom, sink: MailSink, rng: random.Random) -> None:
-        self.stories: list[DemoStory] = []
-        self._newsroom, self._sink, self._rng = newsroom, sink, rng
-        self._numbers: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._mails_read = 0
-        self._mailed_lines: set[str] = set()
-
-    def publish(self, outlet: str) -> None:
-        with self._lock:
-            self._numbers[outlet] += 1
-            number = self._numbers[outlet]
-            story = demo_story(outlet, number, word="Sberbank" if number % 2 else "")
-            self.stories.append(story)
-            self._newsroom[outlet].publish(story)
-
-    def publish_everywhere(self) -> list[DemoStory]:
-        """Publishes a story of each outlet; returns all stories up to now."""
-        for outlet in self._newsroom.outlets:
-            self.publish(outlet)
-        with self._lock:
-            return list(self.stories)
-
-    @contextmanager
-    def publishing(self) -> Iterator[None]:
-        """Publishes stories in a thread, until the block ends or `stop`."""
-        thread = threading.Thread(target=self._publish_until_stopped, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self.stop()
-            thread.join()
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def _publish_until_stopped(self) -> None:
-        while not self._stopped.wait(PUBLISH_SECONDS):
-            self.publish(self._rng.choice(list(self._newsroom.outlets)))
-
-    def wait_until_mailed(self, stories: list[DemoStory], *, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while unmailed := self._unmailed(stories):
-            assert time.monotonic() < deadline, f"not mailed within {seconds:g} s: {sorted(unmailed)}"
-            time.sleep(0.1)
-
-    def _unmailed(self, stories: list[DemoStory]) -> set[str]:
-        received = self._sink.received
-        for mail in received[self._mails_read :]:
-            self._mailed_lines.update(mail.text.splitlines())
-        self._mails_read = len(received)
-        return {story.title for story in stories} - self._mailed_lines
-
-    def mailed(self) -> Counter[tuple[str, str]]:
-        """Returns how often each story was mailed for each alert; a repeated mail has the same Message-ID."""
-        titles = {story.title for story in self.stories}
-        mails = {mail.message["Message-ID"]: mail for mail in self._sink.received}.values()
-        return Counter(
-            (alert["name"], line)
-            for mail in mails
-            for alert in ALERTS
-            for line in mail.text.splitlines()
-            if alert["name"] in mail.subject and line in titles
-        )
 
 
 # ---- processes

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from monitor.cli import main
-from monitor.cli.app import MODULE_AND_HELP_BY_COMMAND
+from monitor.cli.app import MODULE_AND_HELP_BY_COMMAND, program
 from monitor.cli.context import CommandContext
 from monitor.cli.crawl import _other_counts, _print_summary
 from monitor.cli.deliver import print_delivery
+from monitor.cli.manual import all_commands
 from monitor.config import Alert
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import DeliveryUnavailable
@@ -938,6 +940,12 @@ def test_every_command_has_help(name: str, command: Callable[..., Run]) -> None:
     assert run.status == 0
     assert "--config" in run.out
     assert run.err == ""
+
+
+def test_help_fits_eighty_columns() -> None:
+    for words, _ in all_commands(program):
+        result = CliRunner().invoke(program, [*words, "--help"], terminal_width=80)
+        assert [line for line in result.output.splitlines() if len(line) > 80] == [], words
 
 
 def test_help_names_every_command_in_the_order_of_use(command: Callable[..., Run]) -> None:

@@ -46,10 +46,11 @@ def test_the_address_of_a_site_has_the_title_of_its_feed(engine: Engine, site: S
     assert discovered.story_counts == {f"{site.url}f": 2}
 
 
-def test_the_address_of_a_feed_leads_to_its_site(engine: Engine, site: Site) -> None:
-    """The feed is recognized by its content, and its site is looked through too."""
+@pytest.mark.parametrize("names_site", [True, False])
+def test_the_address_of_a_feed_leads_to_its_site(names_site: bool, engine: Engine, site: Site) -> None:
+    """The feed is recognized by its content, and its site is looked through too: without a link the root of its host."""
     site.put("/", b'<a href="/other.rss">More</a>')
-    feed = site.put("/f", titled(put_stories(site, 2), "The Gazette", site.url), "text/html")
+    feed = site.put("/f", titled(put_stories(site, 2), "The Gazette", site.url * names_site), "text/html")
     other = site.put("/other.rss", titled(put_stories(site, 1), "Other"), "application/rss+xml")
     outlet, discovered, title = discover(engine, feed)
     assert (outlet.url, discovered.feeds, title) == (site.url, (feed, other), "The Gazette")

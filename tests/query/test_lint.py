@@ -78,6 +78,25 @@ def test_a_sound_query_gets_no_note(query: str) -> None:
     assert lint_query(query, configured=CONFIGURED, kind="alert", now=NOW) == []
 
 
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        ("the OR us", [1, 8]),
+        ("the", [1]),
+        ("chips AND (Nvidia OR is)", [22]),
+        ("чипы OR на", [9]),
+        ("the chips", []),  # together with another word it finds no more
+        ("the OR raw:US", [1]),
+        ("US OR IT OR Nvidia", []),  # in capitals it is an acronym, which has a note of its own
+        ('"us" OR chips', []),
+        ("title:the OR chips", [1]),
+    ],
+)
+def test_a_frequent_word_as_an_alternative_is_noted(query: str, columns: list[int]) -> None:
+    notes = lint_query(query)
+    assert [note.column for note in notes if "nearly all stories" in note.message] == columns, [*map(str, notes)]
+
+
 def test_every_rule_of_a_configuration_is_checked() -> None:
     config = Config(
         outlets=(Outlet(name="Il Giorno", url="https://a.example/", language="it", every=timedelta(hours=1)),),
@@ -92,7 +111,7 @@ def test_every_rule_of_a_configuration_is_checked() -> None:
 
 
 def test_a_fragment_is_checked_by_itself_and_not_where_it_is_used() -> None:
-    terms = {"banks": 'Sberbank OR "Sberbank"', "un": "UN OR who"}
+    terms = {"banks": 'Sberbank OR "Sberbank"', "un": "UN OR NATO"}
     data = {"terms": terms, "topics": {"money": '@banks OR rouble OR "rouble"', "both": "@banks AND @un OR x"}}
     config = Config.model_validate(data, context={"fragments": Fragments(terms)})
     assert lint_config(config) == [

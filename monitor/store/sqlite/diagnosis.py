@@ -75,21 +75,21 @@ def _stale_index_entries(connection: apsw.Connection, *, repair: bool) -> Findin
 
 
 def _urls_of_lost_stories(connection: apsw.Connection, *, repair: bool) -> Finding:
-    """Finds URLs whose story was lost, and not deleted by `keep_for`: then it would have no hits and no marks."""
+    """Finds URLs whose story was lost: hits, versions, marks or unsent notifications of it remain."""
     count = int(connection.execute(sql.COUNT_URLS_OF_LOST_STORIES).get)
     if not count:
-        return Finding(text="every URL with hits or marks has its story")
+        return Finding(text="no story of a known URL is lost")
     if repair:
         connection.execute(sql.FETCH_LOST_STORIES_AGAIN, (micros(now()),))
-    text = f"{plural(count, 'URL has', 'URLs have')} hits or marks, but no story; repair fetches them again"
+    text = f"{plural(count, 'URL')} of lost stories"
     return Finding(text=text, is_repairable=True)
 
 
 def _orphans(connection: apsw.Connection, statement: str, name: str) -> Finding:
     count = int(connection.execute(statement).get)
     if not count:
-        return Finding(text=f"no {name} of stories that are not stored")
+        return Finding(text=f"no {name} of lost stories")
     return Finding(
-        text=f"{plural(count, name)} of stories that are not stored",
-        remedy="kept; `doctor --repair` fetches the stories again",
+        text=f"{plural(count, name)} of lost stories",
+        remedy="kept; after a repair the next crawl fetches the stories whose URLs are known",
     )

@@ -1,0 +1,1 @@
+"""A month of `media-monitor run` on a clock that runs ahead while the program waits."""
