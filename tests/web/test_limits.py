@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.web import connections
-from monitor.web.request_shares import MAX_REQUESTS, MAX_WAITING_REQUESTS
+from monitor.web import connections, request_shares
+from monitor.web.request_shares import MAX_REQUESTS
 from web.conftest import Page, open_page
 from web.examples import CONFIG
 
@@ -61,8 +61,11 @@ def get_as(page: Page, name: str, path: str = "/") -> int:
     return own.get(path, **{"X-Forwarded-User": name})[0]
 
 
-def test_slow_searches_of_one_user_leave_the_page_to_others(shared_page: Page, slow_store: SlowStore) -> None:
-    count = MAX_REQUESTS + MAX_WAITING_REQUESTS
+def test_slow_searches_of_one_user_leave_the_page_to_others(
+    shared_page: Page, slow_store: SlowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_shares, "MAX_WAITING_REQUESTS", 3)
+    count = MAX_REQUESTS + 3
     with ThreadPoolExecutor(count) as threads:
         slow = [threads.submit(get_as, shared_page, "jan") for _ in range(count)]
         deadline = time.monotonic() + 30
