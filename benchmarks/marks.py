@@ -2,8 +2,9 @@
 
     PYTHONPATH=.:benchmarks python benchmarks/marks.py [--stories 300000] [--store FILE]
 
-A store that exists is used unchanged.  Prints the milliseconds of CPU time of what a page of results asks for (the marks, a page,
-the counts beside it and by day) for each restriction, and their ratio to the same search without one in the same run.
+A store that exists is used unchanged.  Prints the milliseconds of CPU time of what a page of results asks for (the
+marks, a page, the counts beside it and by day) for each restriction, and their ratio to the same search without one in
+the same run.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def build(path: Path, count: int) -> None:
 
 
 def page_milliseconds(store: SqliteStore, search: StorySearch) -> tuple[float, int]:
-    """Returns the median CPU time of all that a page of results asks the store for, and the number of matches counted."""
+    """Returns the median CPU time of all that a page of results asks the store for, and the matches counted."""
     times = []
     for _ in range(REPEATS):
         start = time.thread_time()
