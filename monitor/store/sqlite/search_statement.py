@@ -137,8 +137,9 @@ def build_search_statement(
         if bound is not None:
             conditions.append(condition)
             parameters.append(micros(bound))
+    sort_key = sql.SORT_KEY_OF_STORY if compiled.match is None else sql.SORT_KEY_OF_MATCH
     for condition, sort_keys in selected.items():
-        conditions.append(condition)
+        conditions.append(condition.format(sort_key=sort_key))
         parameters.append(rows.json_text(sort_keys))
     if compiled.match is not None:
         parameters.insert(0, compiled.match)

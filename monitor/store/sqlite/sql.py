@@ -149,8 +149,11 @@ POSITIONS_MATCH_CONDITION = "positions_match(fulltext, ?)"  # the parameter is a
 SINCE_CONDITION = "coalesce(story.published_at, story.first_seen_at) >= ?"
 BEFORE_CONDITION = "coalesce(story.published_at, story.first_seen_at) < ?"
 SELECT_SORT_KEYS = "SELECT sort_key FROM story WHERE id IN (SELECT value FROM json_each(?))"
-ONLY_CONDITION = "story.sort_key IN (SELECT value FROM json_each(?))"  # of a JSON list of sort keys
-WITHOUT_CONDITION = "story.sort_key NOT IN (SELECT value FROM json_each(?))"
+#: Of a JSON list of sort keys.  FTS5 would search the index for each key that it is given; + makes SQLite compare
+#: the rows that match, before it reads their stories.
+ONLY_CONDITION = "{sort_key} IN (SELECT value FROM json_each(?))"
+WITHOUT_CONDITION = "{sort_key} NOT IN (SELECT value FROM json_each(?))"
+SORT_KEY_OF_STORY, SORT_KEY_OF_MATCH = "story.sort_key", "+fulltext.rowid"
 CREATE_SCAN_MATCH_TABLE = "CREATE TEMP TABLE scan_match (id TEXT PRIMARY KEY) WITHOUT ROWID"
 ADD_SCAN_MATCHES = """
 INSERT OR IGNORE INTO temp.scan_match SELECT id FROM story WHERE sort_key IN (SELECT value FROM json_each(?))
