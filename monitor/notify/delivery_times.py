@@ -20,7 +20,7 @@ _DIGEST_SCHEDULE_PATTERN = re.compile(
     r"(?P<every>daily|weekly)(?:\s+(?P<day>[a-z]+))?\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})"
 )
 _HOUR_ALONE_PATTERN = re.compile(
-    r"(?P<words>daily|weekly (mon|tue|wed|thu|fri|sat|sun)[a-z]*) (?P<hour>[01]?\d|2[0-3])h?"
+    rf"(?P<words>daily|weekly ({'|'.join(WEEKDAY_ABBREVIATIONS)})[a-z]*) (?P<hour>[01]?\d|2[0-3])h?"
 )
 
 

@@ -58,19 +58,8 @@ def run(*words: str) -> Result:
 
 
 def test_days_without_stories_are_one_line() -> None:
-    counts = [
-        ("d1", 0),
-        ("d2", 0),
-        ("d3", 0),
-        ("d4", 2),
-        ("d5", 0),
-        ("d6", 0),
-        ("d7", 1),
-        ("d8", 0),
-        ("d9", 0),
-        ("e0", 0),
-    ]
-    assert [line.split("  █")[0] for line in daily_bar_chart(counts)] == [
+    numbers = {"d1": 0, "d2": 0, "d3": 0, "d4": 2, "d5": 0, "d6": 0, "d7": 1, "d8": 0, "d9": 0, "e0": 0}
+    assert [line.split("  █")[0] for line in daily_bar_chart([*numbers.items()])] == [
         *("d1 to d3: 0", "d4      2", "d5      0", "d6      0", "d7      1", "d8 to e0: 0"),
     ]
     assert daily_bar_chart([]) == []
