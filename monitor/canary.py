@@ -1,7 +1,7 @@
 """A made-up story that goes through extraction, matching, the store, the outbox and the channels.
 
 It shows that all of them work together, and how long each takes.  The store has one such story, of the outlet
-`OUTLET_NAME`: each run corrects it with a sentence of its own, which only the alert `ALERT_NAME` matches.
+`OUTLET_NAME`: each run corrects it with a sentence of its own, which only the alert `CANARY_ALERT_NAME` matches.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from monitor.config import Alert, Config, Outlet
+from monitor.config import CANARY_ALERT_NAME, Alert, Config, Outlet
 from monitor.errors import MonitorError
 from monitor.extract import Extractor
 from monitor.extract.boilerplate import Boilerplate
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-ALERT_NAME = "media-monitor canary"
 OUTLET_NAME = "media-monitor canary"
 STORY_URL = "https://canary.invalid/story"  # a name that no server has
 DELIVERY_TIMEOUT = timedelta(minutes=10)  # of a scheduled canary, after which its failure is logged
@@ -68,7 +67,7 @@ class CanaryRun:
 def with_canary_alert(config: Config) -> Config:
     """Returns the configuration with the alert of the canary behind its own."""
     alert = canary_alert(config)
-    if alert is None or any(each.name == ALERT_NAME for each in config.alerts):
+    if alert is None or any(each.name == CANARY_ALERT_NAME for each in config.alerts):
         return config
     return config.model_copy(update={"alerts": (*config.alerts, alert)})
 
@@ -81,7 +80,7 @@ def canary_alert(config: Config, *, word: str = "canary") -> Alert | None:
     mail = config.mail.ops or next((alert.mail_addresses for alert in config.alerts if alert.mail_addresses), ())
     others = [address for alert in config.alerts for address in alert.to if "://" in address]
     targets = tuple(dict.fromkeys((*mail, *others)))
-    return Alert(name=ALERT_NAME, query=word, to=targets, repeat="outlet") if targets else None
+    return Alert(name=CANARY_ALERT_NAME, query=word, to=targets, repeat="outlet") if targets else None
 
 
 def send_canary(store: Store, config: Config) -> CanaryRun:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from monitor.failures import FailureKind
 
@@ -136,7 +137,14 @@ class DeliveryError(MonitorError):
 
 
 class DeliveryUnavailable(DeliveryError):
-    """The receiving server does not answer or asks to retry later; the message stays in the outbox."""
+    """The receiving server does not answer or asks to retry later; the message stays in the outbox.
+
+    ``retry_after`` is the time that the server asked to wait, None if it did not say.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: timedelta | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class DeliveryUnknown(DeliveryUnavailable):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mail.server import free_port, mail_server
-from monitor.canary import ALERT_NAME, CanaryFailed, notifications_of, send_canary, with_canary_alert
-from monitor.config import Config
+from monitor.canary import CanaryFailed, notifications_of, send_canary, with_canary_alert
+from monitor.config import CANARY_ALERT_NAME, Config
 from monitor.delivery import configured_dispatcher
 from monitor.models import now
 from webhook.receiver import webhook_receiver
@@ -38,8 +38,11 @@ def test_each_run_reaches_every_channel_and_the_store_has_one_story(store: Store
             configured_dispatcher(store, with_canary_alert(settings)).deliver()
             assert all(record.sent_at for record in notifications_of(store, version))
         assert [mail.recipients for mail in behavior.taken] == [("desk@example.org",)] * 2
+        for mail in behavior.taken:
+            assert "sent by the command `media-monitor canary`" in " ".join(mail.part("plain").split())
+            assert "snooze" not in mail.part("plain")
         names = [request.json["data"]["alerts"][0]["name"] for request in receiver.requests]
-        assert names == [ALERT_NAME, ALERT_NAME]
+        assert names == [CANARY_ALERT_NAME, CANARY_ALERT_NAME]
     (story,) = store.scan(now=now())
     assert words[1] in story.text
     assert words[0] not in story.text

@@ -87,6 +87,7 @@ def write_config(base: Path, number: int, port: int, store: str, every: str) -> 
     lines = [
         f"store: {{url: '{store}', prefix: idle-{uuid.uuid4().hex[:8]}}}",
         "crawl: {delay: 0s, workers: 1}",
+        "mail: {url: 'smtp://127.0.0.1:9', sender: monitor@example.org, ops: [desk@example.org]}",
         "alerts: [{name: bank, query: Sberbank, to: desk@example.org}]",
         "outlets:",
         *(outlet_line(n, address, port, every) for n, address in enumerate(addresses)),

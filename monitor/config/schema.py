@@ -174,6 +174,9 @@ class Outlet(FrozenModel):
         return tuple(host for host in self.hosts if host != ANY_HOST)
 
 
+CANARY_ALERT_NAME = "media-monitor canary"  # of the alert that `canary` adds to those of the file
+
+
 class Alert(FrozenModel):
     name: NonEmptyName
     query: QueryText
@@ -195,6 +198,11 @@ class Alert(FrozenModel):
     digest: DigestKind = "combined"  # one mail a person and time for all alerts, or separate mails for each alert
     when_empty: Literal["silent", "send"] = "silent"  # what a digest without a match does
     max_entries: int = Field(default=50, ge=1, le=1000)  # events of the alert in a combined mail; the rest is counted
+
+    @property
+    def is_canary(self) -> bool:
+        """True for the alert that is not in the file: `canary` sends its made-up story through it."""
+        return self.name == CANARY_ALERT_NAME
 
     @property
     def volume_window(self) -> timedelta:

@@ -12,7 +12,7 @@ from scrapy.http.request import NO_CALLBACK
 from monitor.crawl.download_failures import response_or_fetch_error
 from monitor.crawl.media_filter import EXPECTS_TEXT_META_KEY
 from monitor.crawl.outlet_sessions import OutletSessions
-from monitor.crawl.response_hints import parse_max_age, parse_retry_after
+from monitor.crawl.response_hints import parse_max_age
 from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsMiddleware
 from monitor.discovery.publishers import Publishers
 from monitor.discovery.url_rules import OutletScope, StoryScope
@@ -31,6 +31,7 @@ from monitor.page_budget import PageBudget
 from monitor.rendering import engine_choice
 from monitor.rendering.auto import EngineMemory
 from monitor.rendering.rendering import Rendering
+from monitor.retry_after import parse_retry_after
 from monitor.urls import with_ascii_host
 
 if TYPE_CHECKING:

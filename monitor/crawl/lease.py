@@ -21,16 +21,22 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 LEASE_TERM = timedelta(seconds=45)  # how long a lease lasts without renewal; it is renewed every third of this
-RELEASE_LINGER_SECONDS = 0.5  # for which `run` waits for further polls to end, so that one request releases them all
+# For which `run` waits for further polls to end, so that one request releases them all.
+RELEASE_LINGER_SECONDS, RELEASE_LINGER_POLLS = 2.0, 16
 MAX_RELEASES_PER_CALL = 200
 
 
 class LeaseReleases:
-    """Releases leases: those of polls that end within ``linger_seconds`` of each other in one store call."""
+    """Releases leases: in one store call those of polls that end within ``linger_seconds``, or of 16 polls."""
 
     def __init__(self, service: Service, *, linger_seconds: float = 0.0) -> None:
         self._service = service
-        self._batches = CallBatches(self._write, max_items=MAX_RELEASES_PER_CALL, linger_seconds=linger_seconds)
+        self._batches = CallBatches(
+            self._write,
+            max_items=MAX_RELEASES_PER_CALL,
+            linger_seconds=linger_seconds,
+            linger_items=RELEASE_LINGER_POLLS,
+        )
 
     async def release(self, state: OutletState) -> None:
         """Stores the state and ends the lease.  Raises LeaseLost if another process holds it, and StoreError."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from monitor.crawl.response_hints import parse_retry_after
 from monitor.crawl.robots import CRAWL_DELAY_META_KEY, OUTLET_DELAY_META_KEY
 from monitor.egress.host_rests import MAX_SHORT_REST_SECONDS, HostRests, is_own_host, rest_key
+from monitor.retry_after import parse_retry_after
 from monitor.retry_policy import DEFAULT_BUSY_HOST_PAUSE
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from scrapy.exceptions import CannotResolveHostError, DownloadCancelledError, Ig
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
-from monitor.crawl.response_hints import parse_retry_after
 from monitor.crawl.robots_text import protego_agent_name, protego_text
 from monitor.decompression import DecompressionLimitExceeded
 from monitor.discovery.url_rules import host_and_port
@@ -28,6 +27,7 @@ from monitor.egress.host_rests import HostResting, HostRests, is_own_host
 from monitor.egress.http_handler import ProxyUnreachable
 from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
 from monitor.models import now
+from monitor.retry_after import parse_retry_after
 
 if TYPE_CHECKING:
     from datetime import time

@@ -45,5 +45,8 @@ def _waiting_note(section: Section) -> str:
 def _snooze_hint(digest: Digest) -> str:
     if len(digest.sections) > 1:
         return "To hold an alert's messages: media-monitor alerts snooze NAME 2d"
+    alert = digest.sections[0].alert
+    if alert is not None and alert.is_canary:
+        return "It is sent by the command `media-monitor canary`, and at the times of `canary` in monitor.yaml."
     name = shlex.quote(one_line(digest.sections[0].name))
     return f"To hold this alert's messages: media-monitor alerts snooze {name} 2d"

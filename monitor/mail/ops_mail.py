@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 FAILURE_CHECK_INTERVAL = timedelta(minutes=10)  # between two searches for failing outlets, over all processes
+MIN_CHECK_PAUSE = timedelta(minutes=1)  # for which a process does not read the time of the last search again
 MIN_FAILING_TIME = timedelta(days=1)  # since an outlet's last successful poll, before a failing outlet is reported
 MIN_FAILED_FIRST_POLLS = 5  # in a row, before an outlet without any successful poll is reported
 REMINDER_INTERVAL = timedelta(days=7)  # between two reports about the same failing outlet
@@ -37,6 +38,7 @@ class OpsMail:
     def __init__(self, config: Config, channel: Channel) -> None:
         self._config = config
         self._channel = channel
+        self._checked_at: datetime | None = None  # when this process last asked whether a check is due
 
     channel = CHANNEL_NAME
 
@@ -73,7 +75,11 @@ class OpsMail:
         Checks at most once per `FAILURE_CHECK_INTERVAL` over all processes.  Returns the errors of the mails that could
         not be sent.  Raises StoreError.
         """
-        if not self._config.mail.ops or not _claim_failure_check(store, now):
+        is_checked = self._checked_at is not None and timedelta() <= now - self._checked_at < MIN_CHECK_PAUSE
+        if not self._config.mail.ops or is_checked:
+            return []
+        self._checked_at = now
+        if not _claim_failure_check(store, now):
             return []
         configured = {outlet.name for outlet in self._config.outlets}
         states = [state for state in store.outlets() if state.name in configured]
@@ -148,7 +154,7 @@ class OpsMail:
 
 def _claim_failure_check(store: Store, now: datetime) -> bool:
     """Claims the next search for failing outlets.  Returns True for exactly one caller per `FAILURE_CHECK_INTERVAL`."""
-    last_check = store.settings(_LAST_CHECK_KEY).get(_LAST_CHECK_KEY)
+    last_check = store.setting(_LAST_CHECK_KEY)
     if last_check and from_rfc3339(last_check["at"]) + FAILURE_CHECK_INTERVAL > now:
         return False
     return store.compare_and_set(_LAST_CHECK_KEY, last_check, {"at": rfc3339(now)})

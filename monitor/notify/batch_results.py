@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ class BatchResults:
     errors: dict[str, str] = field(default_factory=dict)  # target that did not receive its message -> why
     is_retried_soon: bool = False  # True if a later attempt may succeed; False if all failures are permanent
     keeps_id: bool = False  # True if the batch must be repeated under its id
+    retry_after: timedelta = timedelta()  # the longest time that a server asked to wait
 
-    def add(self, errors: Mapping[str, str], *, is_temporary: bool, keeps_id: bool) -> None:
+    def add(
+        self, errors: Mapping[str, str], *, is_temporary: bool, keeps_id: bool, retry_after: timedelta | None = None
+    ) -> None:
         """Adds the result of a message: the targets that did not receive it, each with the reason.
 
         ``keeps_id`` is True if a target received the message, may have received it, or refused it.
@@ -33,6 +37,7 @@ class BatchResults:
         self.errors.update(errors)
         self.is_retried_soon |= is_temporary
         self.keeps_id |= keeps_id
+        self.retry_after = max(self.retry_after, retry_after or timedelta())
 
     @property
     def is_complete(self) -> bool:

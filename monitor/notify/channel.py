@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from monitor.models import Hit, Notification, NotificationKey, Story
     from monitor.store import Store
@@ -78,6 +78,7 @@ class Refusals:
 
     temporarily: dict[str, str] = field(default_factory=dict)  # target -> reply; a later attempt may succeed
     permanently: dict[str, str] = field(default_factory=dict)  # target -> reply
+    retry_after: timedelta | None = None  # the longest time that one of their servers asked to wait
 
 
 class Channel(Protocol):

@@ -100,6 +100,8 @@ class Dispatcher:
             self._has_requeued = True
         report = DeliveryReport()
         self._before_delivery()
+        due = self._store.count_due(now=self._now())
+        report.queued = {channel: count for channel, count in due.items() if channel not in self._channels}
         if self._channels:
             with claim_holder() as holder:
                 _DeliveryRun(
@@ -112,9 +114,7 @@ class Dispatcher:
                     now=self._now,
                     stop=stop,
                     store_retry_timeout=store_retry_timeout,
-                ).deliver()
-        due = self._store.count_due(now=self._now())
-        report.queued = {channel: count for channel, count in due.items() if channel not in self._channels}
+                ).deliver(has_due=not due.keys().isdisjoint(self._channels))
         return report
 
     def retry_failed_now(self) -> None:
@@ -173,10 +173,14 @@ class _DeliveryRun:
             stop=stop,
         )
 
-    def deliver(self) -> None:
+    def deliver(self, *, has_due: bool) -> None:
+        """Sends what is due, if there is anything (``has_due``), and reports unhealthy outlets."""
         with ExitStack() as cleanup:
             for channel in self.channels.values():
                 cleanup.callback(channel.close)
+            if not has_due:  # most deliveries of `run`: no search for claims
+                self._report_unhealthy_outlets({})
+                return
             try:
                 # While messages wait for the reply of a slow server, further notifications are claimed and sent.
                 while self._deliver_batch() or self.sends:
@@ -257,10 +261,8 @@ class _DeliveryRun:
             message = send.message
             try:
                 refusals = send.result.result()
-            except DeliveryUnknown as error:
-                self._report_error_and_postpone(message, error, may_have_arrived=True)
             except DeliveryUnavailable as error:
-                self._report_error_and_postpone(message, error, may_have_arrived=False)
+                self._report_error_and_postpone(message, error)
             except DeliveryRefused as error:
                 self._record_send_result(message, Refusals(permanently=dict.fromkeys(message.targets, str(error))))
             else:
@@ -287,12 +289,26 @@ class _DeliveryRun:
             self._report_new_refusals(message, refusals.permanently)
         elif reasons:
             report.postponed += len(message.notifications)
-        self._add_result(message, errors, is_temporary=bool(refusals.temporarily), keeps_id=True)
+        self._add_result(
+            message,
+            errors,
+            is_temporary=bool(refusals.temporarily),
+            keeps_id=True,
+            retry_after=refusals.retry_after,
+        )
 
-    def _add_result(self, message: Message, errors: Mapping[str, str], *, is_temporary: bool, keeps_id: bool) -> None:
+    def _add_result(
+        self,
+        message: Message,
+        errors: Mapping[str, str],
+        *,
+        is_temporary: bool,
+        keeps_id: bool,
+        retry_after: timedelta | None,
+    ) -> None:
         """Adds a message's result to those of its batch; after the last one, settles the batch's notifications."""
         results = self.results.setdefault(message.batch, BatchResults(batch=message.batch))
-        results.add(errors, is_temporary=is_temporary, keeps_id=keeps_id)
+        results.add(errors, is_temporary=is_temporary, keeps_id=keeps_id, retry_after=retry_after)
         if results.is_complete:
             del self.results[message.batch]
             self._settle(results)
@@ -306,7 +322,10 @@ class _DeliveryRun:
             with suppress(StoreError):  # the count is approximate
                 self.message_counts.add(results.batch.counted_alerts, channel=results.batch.channel, at=at)
         if undelivered := results.undelivered:
-            self._return_to_outbox(undelivered, delay=None if results.is_retried_soon else REFUSED_RETRY_DELAY)
+            attempts = max(notification.attempts for notification in undelivered)
+            retry_delay = DELIVERY_RETRY_DELAYS[min(attempts, len(DELIVERY_RETRY_DELAYS)) - 1]
+            delay = retry_delay if results.is_retried_soon else REFUSED_RETRY_DELAY
+            self._return_to_outbox(undelivered, delay=max(delay, results.retry_after))
         elif results.batch.message_count > 1 or results.batch.is_repeated:
             self._with_store_retry(lambda: self.receipts.delete(results.batch.id))
 
@@ -358,26 +377,24 @@ class _DeliveryRun:
             if errors := call_until_stopped(report, self.stop):
                 self.report.of(self.reports.channel).errors += errors
 
-    def _report_error_and_postpone(self, message: Message, error: DeliveryError, *, may_have_arrived: bool) -> None:
+    def _report_error_and_postpone(self, message: Message, error: DeliveryUnavailable) -> None:
         self._report_of(message).errors.append(f"{message.alerts_text}: {error}")
-        self._postpone_message(message, str(error), may_have_arrived=may_have_arrived)
+        may_have_arrived = isinstance(error, DeliveryUnknown)
+        self._postpone_message(message, str(error), may_have_arrived=may_have_arrived, retry_after=error.retry_after)
 
-    def _postpone_message(self, message: Message, error: str, *, may_have_arrived: bool = False) -> None:
+    def _postpone_message(
+        self, message: Message, error: str, *, may_have_arrived: bool = False, retry_after: timedelta | None = None
+    ) -> None:
         """Records a message that no target received, or whose result is unknown.
 
         If no message of its batch may have arrived, later notifications may be sent together with these.
         """
         self._report_of(message).postponed += len(message.notifications)
         errors = dict.fromkeys(message.targets, error)
-        self._add_result(message, errors, is_temporary=True, keeps_id=may_have_arrived)
+        self._add_result(message, errors, is_temporary=True, keeps_id=may_have_arrived, retry_after=retry_after)
 
-    def _return_to_outbox(self, notifications: Sequence[Notification], *, delay: timedelta | None) -> None:
-        """Postpones notifications of a batch by ``delay``, or by the next of `DELIVERY_RETRY_DELAYS` if it is None.
-
-        All become due at the same time, because their messages are repeated together.
-        """
-        attempts = max(notification.attempts for notification in notifications)
-        delay = delay or DELIVERY_RETRY_DELAYS[min(attempts, len(DELIVERY_RETRY_DELAYS)) - 1]
+    def _return_to_outbox(self, notifications: Sequence[Notification], *, delay: timedelta) -> None:
+        """Postpones the notifications of a batch by ``delay``, because their messages are repeated together."""
         due_at = self.now() + delay
         postponed = [replace(notification, due_at=due_at) for notification in notifications]
         self._with_store_retry(lambda: self.store.postpone(postponed, holder=self.holder))

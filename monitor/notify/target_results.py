@@ -9,6 +9,7 @@ from monitor.notify.channel import Refusals
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from datetime import timedelta
 
 
 class TargetResults:
@@ -39,8 +40,13 @@ class TargetResults:
         )
         if errors and is_unsent and not self._is_accepted:
             first = next(iter(errors.values()))
-            raise DeliveryUnavailable(first.message, hint=first.hint)
+            raise DeliveryUnavailable(first.message, hint=first.hint, retry_after=self._retry_after())
         return Refusals(
+            retry_after=self._retry_after(),
             temporarily={t: str(error) for t, error in errors.items() if isinstance(error, DeliveryUnavailable)},
             permanently={t: str(error) for t, error in errors.items() if isinstance(error, DeliveryRefused)},
         )
+
+    def _retry_after(self) -> timedelta | None:
+        waits = [error.retry_after for error in self._errors.values() if isinstance(error, DeliveryUnavailable)]
+        return max(filter(None, waits), default=None)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from monitor.retry_after import MAX_RETRY_AFTER
 from monitor.retry_policy import OWN_OUTAGE_KINDS, OWN_OUTAGE_PAUSE, failing_outlet_pause
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 MIN_POLL_INTERVAL = timedelta(minutes=1)
 MAX_POLL_INTERVAL = timedelta(hours=4)  # of an outlet without ``every``
-MAX_RETRY_AFTER = timedelta(hours=24)  # a longer Retry-After is shortened to this
 MAX_SHARE_OF_ENTRIES = 0.6  # of the listed entries that may be new at the next poll, so that none is missed
 MIN_CAPACITY = 10  # entries that a source is assumed to hold, because a young one is not full yet
 FIRST_POLL_SPREAD, POLL_SPREAD = 0.5, 0.95  # least factor of the pause after the first poll and after later ones

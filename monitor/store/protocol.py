@@ -324,7 +324,10 @@ class Outbox(Protocol):
         """
 
     def count_due(self, *, now: datetime) -> dict[str, int]:
-        """Returns the number of due and unsent notifications, claimed or not, by channel."""
+        """Returns the number of due and unsent notifications, claimed or not, by channel.
+
+        One due after MAX_DELIVERY_WAIT counts as due.
+        """
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         """Ends all claims of each holder for which ``is_dead(holder)`` is True; returns the number of claims ended."""

@@ -110,5 +110,6 @@ def _require_success(reply: Reply) -> None:
     if 400 <= reply.status < 500 and reply.status not in _TEMPORARY_STATUSES:
         raise DeliveryRefused(str(reply))
     if reply.status in _TEMPORARY_STATUSES or reply.status == 503:
-        raise DeliveryUnavailable(str(reply))
-    raise DeliveryUnknown(str(reply))  # as 500, 502 and 504, after which the receiver may have the message
+        raise DeliveryUnavailable(str(reply), retry_after=reply.retry_after)
+    # As 500, 502 and 504, after which the receiver may have the message.
+    raise DeliveryUnknown(str(reply), retry_after=reply.retry_after)

@@ -8,12 +8,14 @@ import ssl
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.digests.text import one_line
 from monitor.errors import DeliveryUnavailable, DeliveryUnknown
+from monitor.retry_after import parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,7 @@ class Reply:
     status: int
     text: str
     location: str = ""  # of a redirect: scheme and host
+    retry_after: timedelta | None = None  # the time that the server asks to wait
 
     def __str__(self) -> str:
         try:
@@ -69,7 +72,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float) -
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
             message = f"{shown} gave no answer, it may have taken the message: {one_line(reason)[:200]}"
             raise DeliveryUnknown(message) from None
-        return Reply(response.status, text, _site(response.getheader("Location") or ""))
+        seconds = parse_retry_after(response.getheader("Retry-After"))
+        return Reply(
+            response.status,
+            text,
+            location=_site(response.getheader("Location") or ""),
+            retry_after=None if seconds is None else timedelta(seconds=seconds),
+        )
     finally:
         watchdog.cancel()
         connection.close()

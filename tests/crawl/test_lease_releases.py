@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from monitor.config.schema import Outlet
+from monitor.crawl import lease
 from monitor.crawl.lease import LEASE_TERM, LeaseReleases
 from monitor.errors import LeaseLost, StoreRefused
 from monitor.models import OutletState, now
@@ -105,6 +106,19 @@ def test_a_cancelled_call_leaves_no_poll_waiting() -> None:
         return await asyncio.wait_for(released, 30)
 
     assert [type(result) for result in asyncio.run(work())] == [asyncio.CancelledError] * 3
+
+
+def test_enough_ended_polls_are_released_without_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "RELEASE_LINGER_POLLS", 3)
+    service = fake_service()
+    states = leased(service)
+
+    async def work() -> None:
+        releases = LeaseReleases(service, linger_seconds=3600)  # type: ignore[arg-type]  # a stub
+        await asyncio.wait_for(asyncio.gather(*map(releases.release, states)), 30)
+
+    asyncio.run(work())
+    assert [state.holder for state in service.store.outlets()] == [None, None, None]
 
 
 @pytest.mark.parametrize("linger", [0.0, 0.2])

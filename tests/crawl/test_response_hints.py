@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.crawl.response_hints import parse_max_age, parse_retry_after
-from monitor.polling.next_poll import MAX_RETRY_AFTER
+from monitor.crawl.response_hints import parse_max_age
+from monitor.retry_after import MAX_RETRY_AFTER, parse_retry_after
 
 
 @pytest.mark.parametrize(

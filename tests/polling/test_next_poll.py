@@ -13,7 +13,6 @@ from monitor.failures import FailureKind
 from monitor.polling.next_poll import (
     FIRST_POLL_SPREAD,
     MAX_POLL_INTERVAL,
-    MAX_RETRY_AFTER,
     MAX_SPREAD,
     MIN_POLL_INTERVAL,
     POLL_SPREAD,
@@ -24,6 +23,7 @@ from monitor.polling.next_poll import (
     random_spread,
 )
 from monitor.polling.publishing_rate import SLOTS_PER_DAY, RateProfile
+from monitor.retry_after import MAX_RETRY_AFTER
 from monitor.retry_policy import MAX_FAILING_INTERVAL
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)  # a Monday

@@ -30,6 +30,7 @@ from monitor.models import (
 from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
+from monitor.store.protocol import MAX_DELIVERY_WAIT
 from monitor.store.records import DayCount, StoryExpiry, StoryHistory, UrlAlias
 from monitor.urls import former_story_ids
 from store.examples import DAY, MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
@@ -917,6 +918,8 @@ class Mailing:
         store.commit([page_commit(matched_story, story=None, notifications=(pager, pager))])
         assert store.count_due(now=NOW) == {"email": 2, "pager": 1}
         assert store.count_due(now=NOW - MINUTE) == {}
+        assert store.count_due(now=NOW - MAX_DELIVERY_WAIT) == {}
+        assert store.count_due(now=NOW - MAX_DELIVERY_WAIT - MINUTE) == {"email": 2, "pager": 1}
         assert store.claim(["pager", "fax"], holder="one", now=NOW, term=TERM) == [pager]
         assert store.claim([], holder="one", now=NOW, term=TERM) == []
         store.assign_message_ids({"<1>": [pager]}, holder="one")

@@ -42,6 +42,7 @@ class Receiver:
     answers: list[int | str] = field(default_factory=list)
     reply_text: str = ""
     location: str = ""
+    retry_after: str = ""
     requests: list[Received] = field(default_factory=list)
     port: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
@@ -78,6 +79,8 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.send_response(int(answer))
                 if receiver.location:
                     self.send_header("Location", receiver.location)
+                if receiver.retry_after:
+                    self.send_header("Retry-After", receiver.retry_after)
                 self.end_headers()
                 self.wfile.write(receiver.reply_text.encode())
 

@@ -136,6 +136,31 @@ def test_a_fault_keeps_the_event_and_its_repetition_has_the_same_id(
         assert {title for request in receiver.requests for title in request.titles} == {"Title of one"}
 
 
+@pytest.mark.parametrize("answer", [429, 500, 503])
+@pytest.mark.parametrize(("header", "minutes"), [("1800", 30), ("20", 1), ("soon", 1), ("99999999", 24 * 60)])
+def test_the_next_attempt_is_as_late_as_the_server_asks(store: Store, answer: int, header: str, minutes: int) -> None:
+    with webhook_receiver() as receiver:
+        settings = config(receiver.url)
+        queue(store, settings.alerts[0], "one")
+        receiver.answers, receiver.retry_after = [answer], header
+        deliver(store, settings)
+        (failed,) = waiting(store)
+        assert failed.due_at == NOW + timedelta(minutes=minutes)
+        deliver(store, settings, at=failed.due_at)
+        assert waiting(store) == []
+
+
+def test_of_two_servers_the_longer_wait_holds_for_both(store: Store) -> None:
+    with webhook_receiver() as one, webhook_receiver() as two:
+        settings = config(one.url, two.url)
+        queue(store, settings.alerts[0], "one")
+        one.answer = two.answer = 503
+        one.retry_after, two.retry_after = "600", "1200"
+        deliver(store, settings)
+        (failed,) = waiting(store)
+    assert failed.due_at == NOW + timedelta(minutes=20)
+
+
 def test_pauses_between_attempts_grow_to_four_hours(store: Store) -> None:
     with webhook_receiver() as receiver:
         settings = config(receiver.url)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 1000  # maximum number of documents in one response
-# Kinds whose indices are small and coordinate processes; each search for them refreshes the index first.
-ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "settings"})
+# Kinds whose indices are small and coordinate processes; a search for them refreshes the index first.
+ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,9 @@ class Cluster:
     """Reads and writes the documents of one monitor, whose indices begin with ``prefix``, through one client.
 
     `get_documents` returns every completed write.  A search finds everything that was written through this object,
-    because the index is refreshed before the first search after a write.  A search finds writes of other processes
-    after at most a second, and at once in the indices of `ALWAYS_REFRESHED_KINDS`.
+    because the index is refreshed before the first search after a write, and so after a write that was in conflict with
+    one of another process.  A search finds writes of other processes after at most a second, and at once in the indices
+    of `ALWAYS_REFRESHED_KINDS`, unless it is made without ``refresh``.
     """
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
@@ -96,15 +97,16 @@ class Cluster:
         without: Sequence[str] = (),
         page: int = PAGE_DOCUMENTS,
         shard: int | None = None,
+        refresh: bool = True,
     ) -> Iterator[StoredDocument]:
         """Yields up to ``limit`` documents that match a query, in the order of ``sort``, whose last key must be unique.
 
         ``after`` are the sort values of the document before the first.  The documents have only ``fields``, if given,
         and not the fields in ``without``.  Each response has up to ``page`` documents.  With ``shard``, searches only
-        the shard with that number and does not refresh the index.
+        the shard with that number.  Without ``refresh``, may not find the writes of the last second.
         """
-        if shard is None:
-            self.refresh_after_writes(kind)
+        if refresh:
+            self._refresh_before_search(kind)
         while limit is None or limit > 0:
             size = page if limit is None else min(page, limit)
             with translated_errors():
@@ -132,13 +134,14 @@ class Cluster:
             limit = None if limit is None else limit - size
 
     def composite_buckets(
-        self, kind: str, query: Json, *, keys: Sequence[Json], aggregations: Json
+        self, kind: str, query: Json, *, keys: Sequence[Json], aggregations: Json, refresh: bool = True
     ) -> Iterator[tuple[Json, int, Json]]:
         """Yields each combination of ``keys`` in the matching documents: values, number of documents, complete bucket.
 
         ``keys`` are the sources of a composite aggregation, ``aggregations`` those within each of its buckets.
         """
-        self.refresh_after_writes(kind)
+        if refresh:
+            self._refresh_before_search(kind)
         composite: Json = {"size": PAGE_DOCUMENTS, "sources": list(keys)}
         while True:
             with translated_errors():
@@ -159,7 +162,7 @@ class Cluster:
 
     def aggregate(self, kind: str, query: Json, aggregations: Json) -> tuple[int, Json]:
         """Returns the number of documents that match a query, and the results of the aggregations by name."""
-        self.refresh_after_writes(kind)
+        self._refresh_before_search(kind)
         with translated_errors():
             response = self.client.search(
                 index=self.alias(kind),
@@ -173,18 +176,21 @@ class Cluster:
 
     def count_documents(self, kind: str, query: Json) -> int:
         """Returns the number of documents that match.  Raises StoreUnavailable if a shard could not be counted."""
-        self.refresh_after_writes(kind)
+        self._refresh_before_search(kind)
         with translated_errors():
             response = self.client.count(index=self.alias(kind), query=query)
         if nested_value(response, "_shards", "failed"):
             raise StoreUnavailable(f"Elasticsearch could not count all documents of {self.alias(kind)}")
         return int(nested_value(response, "count"))
 
-    def refresh_after_writes(self, kind: str) -> None:
-        """Refreshes a kind's index if anything was written through this object since its last refresh."""
+    def _refresh_before_search(self, kind: str) -> None:
         if kind in ALWAYS_REFRESHED_KINDS:
             self._refresh_index(kind)
-            return
+        else:
+            self.refresh_after_writes(kind)
+
+    def refresh_after_writes(self, kind: str) -> None:
+        """Refreshes a kind's index if anything was written through this object since its last refresh."""
         with self._lock:
             written, refresh_lock = self._write_counts[kind], self._refresh_locks[kind]
         if self._refreshed_write_counts[kind] < written:

@@ -5,27 +5,30 @@ A process leases an outlet by a write that conflicts if any other process has wr
 
 from __future__ import annotations
 
+import threading
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.errors import LeaseLost
 from monitor.itertools_compat import batched
 from monitor.models import OutletState, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents
-from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.protocol import INITIAL_POLL_INTERVAL, MAX_LEASE_TERM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 
 MAX_LEASE_ATTEMPTS = 5  # searches for free outlets in one call; other processes may lease those found first
 
+_ALL_SEARCHABLE = datetime.max.replace(tzinfo=UTC)
 MAX_REMEMBERED_REVISIONS = 10_000
 MAX_NAMES_PER_CLAUSE = 10_000  # Elasticsearch's limit is 65,536 terms (index.max_terms_count)
 _MOST_OVERDUE_FIRST: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
@@ -43,6 +46,9 @@ class Leases:
         # needs no read.
         self._revisions: dict[str, tuple[int, int]] = {}
         self._all_stored: frozenset[str] = frozenset()  # outlets that are known to be stored; none is ever deleted
+        # The earliest next poll that this process has written and a search may not find yet.
+        self._first_unsearchable_poll = _ALL_SEARCHABLE
+        self._lock = threading.Lock()
 
     def lease(
         self,
@@ -65,15 +71,22 @@ class Leases:
 
     def add_outlets(self, names: Sequence[str], *, now: datetime) -> None:
         new = self._outlets_not_stored(names, now)
-        self._cluster.write_documents([_outlet_write(state, None) for state in new])  # a conflict: another added it
+        self._write_unleased([(state, None) for state in new])  # a conflict: another process has added it
         self._all_stored = self._all_stored.union(names)
 
     def lease_due(
         self, *, excluded: Sequence[str], holder: str, now: datetime, term: timedelta, limit: int
     ) -> list[OutletState]:
+        # Without a refresh, the search may find the former version of a document that was written a moment ago; a
+        # lease by that version is in conflict.
+        is_refresh_needed = self._first_unsearchable_poll <= now
+
         def find(leased: set[str], wanted: int) -> list[FreeOutlet]:
+            nonlocal is_refresh_needed
             query = _free_outlets_query(now, [_due_query(now)], excluded=[*excluded, *leased])
-            return self._find_stored_outlets(query, limit=wanted)
+            free = self._find_stored_outlets(query, limit=wanted, refresh=is_refresh_needed)
+            is_refresh_needed = True
+            return free
 
         return self._lease_found(find, holder=holder, now=now, term=term, limit=limit)
 
@@ -91,18 +104,24 @@ class Leases:
         for _ in range(MAX_LEASE_ATTEMPTS):
             wanted = limit - len(leased)
             free = find({state.name for state in leased}, wanted) if wanted > 0 else []
-            if not free:
+            taken = self._take_leases(free, holder=holder, now=now, term=term) if free else []
+            leased += taken
+            if len(taken) == len(free):  # without a conflict, the search has found all free outlets up to the limit
                 break
-            leased += self._take_leases(free, holder=holder, now=now, term=term)
         return leased
 
-    def _find_stored_outlets(self, query: Json, *, limit: int) -> list[FreeOutlet]:
+    def _find_stored_outlets(self, query: Json, *, limit: int, refresh: bool = True) -> list[FreeOutlet]:
         """Returns up to ``limit`` outlets that match, each with its document: the most overdue first.
+
+        Without ``refresh``, may find former versions of documents that were written in the last second.
 
         A search selects the outlets instead of getting all by id, because outlet documents are large and few are due
         at a time.
         """
-        found = self._cluster.find("outlets", query, sort=_MOST_OVERDUE_FIRST, limit=limit)
+        if refresh:
+            with self._lock:  # before the refresh, which may miss a later write
+                self._first_unsearchable_poll = _ALL_SEARCHABLE
+        found = self._cluster.find("outlets", query, sort=_MOST_OVERDUE_FIRST, limit=limit, refresh=refresh)
         return [(documents.read_outlet(stored.document), stored) for stored in found]
 
     def _find_named_outlets(
@@ -192,17 +211,26 @@ class Leases:
     def _release_by_revision(self, states: Sequence[OutletState]) -> set[str]:
         """Releases outlets whose documents nobody has changed since this process leased them; returns their names."""
         known = [(state, revision) for state in states if (revision := self._revisions.pop(state.fencing_token, None))]
-        results = self._cluster.write_documents(
-            [_outlet_write(_released(state), revision) for state, revision in known]
-        )
+        results = self._write_unleased([(_released(state), revision) for state, revision in known])
         return {state.name for (state, _), result in zip(known, results, strict=True) if result.is_done}
 
     def _release_after_read(self, state: OutletState) -> None:
         released = _released(state)
-        while not self._cluster.write_documents([_outlet_write(released, self._get_leased_document(state).revision)])[
-            0
-        ].is_done:
+        while not self._write_unleased([(released, self._get_leased_document(state).revision)])[0].is_done:
             pass  # this process has renewed the lease in between; _get_leased_document raises if it has lost the lease
+
+    def _write_unleased(self, outlets: Sequence[tuple[OutletState, tuple[int, int] | None]]) -> list[WriteResult]:
+        """Writes outlets without a lease, each in place of a revision or, with None, as a new document."""
+        try:
+            return self._cluster.write_documents([_outlet_write(state, revision) for state, revision in outlets])
+        finally:
+            for state, _ in outlets:
+                self._expect_search_at(state.next_poll_at)
+
+    def _expect_search_at(self, next_poll_at: datetime) -> None:
+        """Makes a search for the outlets that are due at this time refresh the index; called after their write."""
+        with self._lock:
+            self._first_unsearchable_poll = min(self._first_unsearchable_poll, next_poll_at)
 
     def _get_leased_document(self, state: OutletState) -> StoredDocument:
         """Returns the stored document of an outlet, with its fencing token and holder only.
@@ -232,6 +260,7 @@ class Leases:
             due = {"next_poll_at": rfc3339(at)}
             write = DocumentWrite(kind="outlets", id=key, document=due, op="update", revision=stored.revision)
             if self._cluster.write_documents([write])[0].is_done:
+                self._expect_search_at(at)
                 return True
 
     def outlets(self) -> list[OutletState]:

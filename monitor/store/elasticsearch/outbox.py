@@ -76,9 +76,11 @@ class Outbox:
         )
 
     def count_due(self, *, now: datetime) -> dict[str, int]:
-        due: Json = {"bool": {"filter": [{"range": {"due_at": {"lte": rfc3339(now)}}}], "must_not": [SENT_QUERY]}}
+        is_ahead = documents.time_within_query("due_at", after=now, until=now + MAX_DELIVERY_WAIT)
+        due: Json = {"bool": {"must_not": [SENT_QUERY, is_ahead]}}
         channel: Json = {"channel": {"terms": {"field": "channel"}}}
-        buckets = self._cluster.composite_buckets("outbox", due, keys=[channel], aggregations={})
+        self._cluster.refresh_after_writes("outbox")  # by this process alone: each delivery begins with this count
+        buckets = self._cluster.composite_buckets("outbox", due, keys=[channel], aggregations={}, refresh=False)
         return {key["channel"]: count for key, count, _ in buckets}
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:

@@ -192,6 +192,7 @@ class SignatureCache:
             fields=["cluster", "first_seen_at", "signature"],
             page=PAGE_SIGNATURES,
             shard=number,
+            refresh=False,
         )
 
 

@@ -43,7 +43,11 @@ class Outbox:
 
     def count_due(self, *, now: datetime) -> dict[str, int]:
         with self._state.lock:
-            due = [queued.notification for queued in self._unsent_notifications() if queued.notification.due_at <= now]
+            due = [
+                queued.notification
+                for queued in self._unsent_notifications()
+                if not is_ahead(queued.notification.due_at, now, MAX_DELIVERY_WAIT)
+            ]
         return dict(Counter(notification.channel for notification in due))
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:

@@ -44,7 +44,8 @@ class Outbox:
 
     def count_due(self, *, now: datetime) -> dict[str, int]:
         with self._database.read_connection() as connection:
-            return dict(rows.fetch(connection, sql.COUNT_DUE_BY_CHANNEL, (micros(now),)))
+            parameters = (micros(now), micros(now + MAX_DELIVERY_WAIT))
+            return dict(rows.fetch(connection, sql.COUNT_DUE_BY_CHANNEL, parameters))
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         with self._database.write_transaction() as connection:

@@ -284,7 +284,10 @@ WHERE (alert, story, version, channel) IN (
 )
 RETURNING {_OUTBOX_COLUMN_LIST}
 """
-COUNT_DUE_BY_CHANNEL = "SELECT channel, count(*) FROM outbox WHERE sent_at IS NULL AND due_at <= ? GROUP BY channel"
+COUNT_DUE_BY_CHANNEL = """
+SELECT channel, count(*) FROM outbox WHERE sent_at IS NULL AND due_at <= ? OR sent_at IS NULL AND due_at > ?
+GROUP BY channel
+"""
 SELECT_CLAIM_HOLDERS = "SELECT DISTINCT holder FROM outbox WHERE sent_at IS NULL AND holder IS NOT NULL"
 RELEASE_CLAIMS_OF_HOLDER = """
 UPDATE outbox SET holder = NULL, claimed_until = NULL WHERE sent_at IS NULL AND holder = ? RETURNING 1
