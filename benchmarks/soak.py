@@ -5,7 +5,8 @@
 Linux only.  Each outlet's feed lists new stories as fast as they are fetched; each page has some 40 KB with 400 words
 and menus, and words and names that no other page has.  Prints a line after each --every pages and at the end how much
 the crawling process and its largest child grow per 10,000 pages, by a line fitted to the second half.  Flat is less
-than 1 MB, beside the pages of SQLite's and the system's caches, which stop growing at their limits.
+than 1 MB.  The first thousands of pages fill caches of words, which have limits (60 MB for word forms in each process
+that matches), and workers are replaced from time to time.
 """
 
 from __future__ import annotations

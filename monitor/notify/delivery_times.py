@@ -19,7 +19,9 @@ WEEKDAY_ABBREVIATIONS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DIGEST_SCHEDULE_PATTERN = re.compile(
     r"(?P<every>daily|weekly)(?:\s+(?P<day>[a-z]+))?\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})"
 )
-_HOUR_ALONE_PATTERN = re.compile(r"(?P<words>daily|weekly [a-z]+) (?P<hour>[01]?\d|2[0-3])h?")
+_HOUR_ALONE_PATTERN = re.compile(
+    rf"(?P<words>daily|weekly ({'|'.join(WEEKDAY_ABBREVIATIONS)})[a-z]*) (?P<hour>[01]?\d|2[0-3])h?"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,8 +43,8 @@ def parse_schedule(deliver: str) -> DeliverySchedule:
         return DeliverySchedule(frequency="hourly")
     match = _DIGEST_SCHEDULE_PATTERN.fullmatch(text)
     if match is None:
-        if hour := _HOUR_ALONE_PATTERN.fullmatch(text):
-            raise ValueError(f"{deliver!r} is not a delivery time; write {hour['words']} {int(hour['hour']):02}:00")
+        if parts := _HOUR_ALONE_PATTERN.fullmatch(text):
+            raise ValueError(f"{deliver!r} is not a delivery time; write {parts['words']} {int(parts['hour']):02}:00")
         raise ValueError(f"{deliver!r} is not a delivery time; write instant, hourly, daily 07:00 or weekly mon 07:00")
     hour, minute = int(match["hour"]), int(match["minute"])
     if hour > 23 or minute > 59:

@@ -903,13 +903,16 @@ def test_init_writes_the_file_that_config_names(home: Path, command: Callable[..
     assert command("init", "--config", "desk.yaml").status == 1
 
 
-def test_a_name_that_resembles_an_alert_is_noted(command: Callable[..., Run]) -> None:
+def test_a_word_that_explain_reads_as_a_query_is_noted(command: Callable[..., Run]) -> None:
     story_url = "https://meridian.example/bank"
     assert command("explain", "sberbank", story_url).err == ""
     assert command("explain", "sberbnk", story_url).err == (
         'note: sberbnk is read as a query; did you mean "sberbank"?\n'
     )
-    assert "note" not in command("explain", "harbour", story_url).err
+    assert command("explain", "harbour", story_url).err == (
+        "note: harbour is read as a query; no alert or topic has this name\n"
+    )
+    assert "note" not in command("explain", "harbour OR tea", story_url).err
     note = 'note: column 1: there is no alert "sberbnk"; did you mean alert:"sberbank"?'
     assert command("search", "alert:sberbnk").err.splitlines() == [note, "No stories for alert:sberbnk."]
 

@@ -25,8 +25,8 @@ def test_the_manual_page_is_the_one_of_the_present_help() -> None:
 @pytest.fixture(scope="module")
 def shown() -> str:
     """The page as `man` shows it, on one line."""
-    if shutil.which("groff") is None:
-        missing("there is no groff: apt-get install groff-base")
+    if not (shutil.which("groff") and shutil.which("col")):
+        missing("there is no groff or col: apt-get install groff-base bsdextrautils")
     command = ["groff", "-man", "-Tutf8", "-ww", "-P-c", str(PAGE)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stderr == ""

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from monitor.cli.app import program
+from monitor.cli.formatting import daily_bar_chart
 from monitor.delays import Delays
 from monitor.models import Disposition, Outcome, now
 from monitor.store.sqlite import SqliteStore
@@ -54,6 +55,14 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqliteStore:
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(program, ["stats", *words], standalone_mode=False)
+
+
+def test_days_without_stories_are_one_line() -> None:
+    numbers = {"d1": 0, "d2": 0, "d3": 0, "d4": 2, "d5": 0, "d6": 0, "d7": 1, "d8": 0, "d9": 0, "e0": 0}
+    assert [line.split("  █")[0] for line in daily_bar_chart([*numbers.items()])] == [
+        *("d1 to d3: 0", "d4      2", "d5      0", "d6      0", "d7      1", "d8 to e0: 0"),
+    ]
+    assert daily_bar_chart([]) == []
 
 
 def test_the_figures_of_each_day_and_value_are_counted(store: SqliteStore) -> None:

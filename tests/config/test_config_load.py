@@ -176,6 +176,18 @@ BROKEN = {
         ALERT + "x\n    deliver: dayly 07:00\n",
         "monitor.yaml:5: alerts[0].deliver: 'dayly 07:00' is not a delivery time",
     ),
+    "hour alone": (
+        ALERT + "x\n    deliver: daily 6\n",
+        "monitor.yaml:5: alerts[0].deliver: 'daily 6' is not a delivery time; write daily 06:00",
+    ),
+    "hour of a canary": (
+        "canary: weekly Monday 6\n",
+        "monitor.yaml:1: canary: 'weekly Monday 6' is not a delivery time; write weekly monday 06:00",
+    ),
+    "time of a canary": (
+        "canary: at six\n",
+        "monitor.yaml:1: canary: 'at six' is not a delivery time; write hourly, daily 07:00 or weekly mon 07:00",
+    ),
     "time of day": (
         ALERT + "x\n    deliver: daily 25:00\n",
         "monitor.yaml:5: alerts[0].deliver: 25:00 is not a time of day",

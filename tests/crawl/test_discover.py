@@ -48,7 +48,7 @@ def test_the_address_of_a_site_has_the_title_of_its_feed(engine: Engine, site: S
 
 @pytest.mark.parametrize("names_site", [True, False])
 def test_the_address_of_a_feed_leads_to_its_site(names_site: bool, engine: Engine, site: Site) -> None:
-    """The feed is recognized by its content, and its site is looked through too: without a link the root of its host."""
+    """The feed is recognized by its content, and its site is looked through too; without a link, its host's root."""
     site.put("/", b'<a href="/other.rss">More</a>')
     feed = site.put("/f", titled(put_stories(site, 2), "The Gazette", site.url * names_site), "text/html")
     other = site.put("/other.rss", titled(put_stories(site, 1), "Other"), "application/rss+xml")
