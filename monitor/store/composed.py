@@ -74,6 +74,7 @@ class ComposedStore:
         self.settings = settings.settings
 
         self.expired_stories = retention.expired_stories
+        self.drop_expired = retention.drop_expired
         self.delete_stories = retention.delete_stories
         self.expired_urls = retention.expired_urls
         self.delete_urls = retention.delete_urls
