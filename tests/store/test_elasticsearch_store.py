@@ -365,7 +365,7 @@ def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: Elastic
     assert list(newer.cluster.client.indices.get(index=f"{newer.cluster.prefix}-urls*")) == [
         f"{newer.cluster.prefix}-urls-v{URLS_VERSION}"
     ]
-    assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
+    write_to_old(newer, url(9000))
 
 
 # ---- dead letters
