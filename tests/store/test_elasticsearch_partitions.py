@@ -105,7 +105,7 @@ def kill() -> None:
 # ---- once each
 
 
-def test_a_commit_killed_at_any_request_and_repeated_after_a_rollover_stores_once(
+def test_a_commit_killed_and_repeated_after_a_rollover_stores_once(
     open_another: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(MAX_REQUESTS):
@@ -132,7 +132,7 @@ def test_a_commit_killed_at_any_request_and_repeated_after_a_rollover_stores_onc
     assert 4 < number < MAX_REQUESTS - 1
 
 
-def test_processes_that_have_and_have_not_noticed_a_rollover_store_a_story_once(
+def test_processes_that_disagree_on_a_rollover_store_a_story_once(
     open_another: Callable[[], ElasticsearchStore],
 ) -> None:
     early, late = open_another(), open_another()
@@ -153,7 +153,7 @@ def test_processes_that_have_and_have_not_noticed_a_rollover_store_a_story_once(
     assert late.cluster.count_documents("stories", {"match_all": {}}) == len(names)
 
 
-def test_a_correction_after_a_rollover_replaces_the_story_where_it_is(store: ElasticsearchStore) -> None:
+def test_a_correction_after_a_rollover_replaces_the_story_in_place(store: ElasticsearchStore) -> None:
     assert store.commit([commit_of("corrected")]) == [CommitResult.WRITTEN]
     (before,) = partitions_of(store, "corrected")
     roll_over(store)
@@ -211,7 +211,7 @@ def test_a_commit_makes_the_next_partition_by_itself(
     assert {each.id for each in store.scan(now=NOW)} == {story("before").id, story("after").id}
 
 
-def test_a_key_that_may_make_no_index_goes_on_in_the_last_partition(
+def test_a_key_that_may_make_no_index_goes_on_in_the_last_one(
     store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused(_cluster: Cluster, _kind: str, _partition: int) -> None:
@@ -259,7 +259,7 @@ def send_all(store: ElasticsearchStore) -> None:
     store.mark_sent(claimed, now=NOW)
 
 
-def test_a_process_that_knew_a_dropped_partition_stores_its_story_in_the_last_one(
+def test_a_process_that_knew_a_dropped_partition_uses_the_last_one(
     open_another: Callable[[], ElasticsearchStore],
 ) -> None:
     sleeper, other = open_another(), open_another()
@@ -279,7 +279,7 @@ def test_a_process_that_knew_a_dropped_partition_stores_its_story_in_the_last_on
     assert not other.cluster.client.indices.exists(index=other.cluster.partitions.index(first))
 
 
-def test_a_story_written_while_its_partition_is_dropped_keeps_the_partition(
+def test_a_partition_that_gets_a_story_is_not_dropped(
     open_another: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, other = open_another(), open_another()
@@ -325,7 +325,7 @@ def test_a_killed_drop_is_finished_by_the_next_cleanup(
     assert 2 < number < MAX_REQUESTS - 1
 
 
-def test_over_months_every_story_is_kept_as_long_as_it_should_be_and_indices_go_at_once(
+def test_over_months_stories_expire_exactly_and_indices_are_dropped(
     open_another: Callable[[], ElasticsearchStore],
 ) -> None:
     """The whole year is in benchmarks/simulated_year.py."""
@@ -345,9 +345,7 @@ def test_over_months_every_story_is_kept_as_long_as_it_should_be_and_indices_go_
 # ---- settings
 
 
-def test_templates_of_the_user_overwrite_settings_and_are_left_alone(
-    elasticsearch_url: str, elasticsearch_prefix: str
-) -> None:
+def test_templates_of_the_user_win_and_are_left_alone(elasticsearch_url: str, elasticsearch_prefix: str) -> None:
     from monitor.config.schema import StoreSettings
 
     settings = StoreSettings.model_validate(
@@ -393,7 +391,7 @@ def test_templates_of_the_user_overwrite_settings_and_are_left_alone(
     store.close()
 
 
-def test_nothing_can_be_written_through_an_alias_or_to_an_index_of_another_version(store: ElasticsearchStore) -> None:
+def test_aliases_and_indices_of_other_versions_take_no_writes(store: ElasticsearchStore) -> None:
     """So a program of another version stops instead of writing documents of its own shape."""
     client = store.cluster.client.options(ignore_status=(400, 404))
     for kind in schema.DOCUMENT_KINDS:
