@@ -161,7 +161,7 @@ def index_meta(cluster: Cluster, index: str) -> Json:
     """Returns the ``_meta`` of the mapping of an index."""
     with translated_errors():
         mapping = cluster.client.indices.get_mapping(index=index)
-    meta: Json = nested_value(mapping, index, "mappings", "_meta")
+    meta: Json = nested_value(mapping, index, "mappings").get("_meta", {})
     return meta
 
 
