@@ -57,7 +57,7 @@ def story_expiry(keep_for: KeepFor, time: datetime) -> StoryExpiry | None:
 
 
 class Cleanup:
-    """Deletes what has expired when it begins, a batch with each call; ``deleted`` is the total so far.
+    """Deletes what has expired when it begins, a batch or part with each call; ``deleted`` is the total so far.
 
     With ``dry_run``, only counts; URLs of stories that would be deleted are then not counted.
     """
@@ -70,8 +70,8 @@ class Cleanup:
         self._story_expiry = story_expiry(config.keep_for, time)
         self._urls_before = time - config.keep_for.urls if config.keep_for.urls else None
         self._last_story: ExpiryKey | None = None
-        self._last_url = ""
-        self._parts = deque([self._delete_stories, self._delete_urls, self._give_back_space])
+        self._url_batches: Iterator[list[str]] | None = None
+        self._parts = deque([self._drop_stories, self._delete_stories, self._delete_urls, self._give_back_space])
 
     def delete_batch(self) -> bool:
         """Deletes a batch of stories or URLs, or gives back some space; returns False if nothing is left.
@@ -83,6 +83,13 @@ class Cleanup:
                 return True
             self._parts.popleft()
         return False
+
+    def _drop_stories(self) -> bool:
+        if self._story_expiry is None or self._dry_run:
+            return False
+        count = self._store.drop_expired(self._story_expiry)
+        self.deleted.stories += count
+        return count > 0
 
     def _delete_stories(self) -> bool:
         if self._story_expiry is None:
@@ -97,11 +104,15 @@ class Cleanup:
     def _delete_urls(self) -> bool:
         if self._urls_before is None:
             return False
-        ids = self._store.expired_urls(self._urls_before, after=self._last_url, limit=URLS_PER_BATCH)
-        if ids:
-            self.deleted.urls += len(ids) if self._dry_run else self._store.delete_urls(ids)
-            self._last_url = ids[-1]
-        return bool(ids)
+        if self._url_batches is None:
+            self._url_batches = self._store.expired_urls(self._urls_before, limit=URLS_PER_BATCH)
+        batches, self._url_batches = self._url_batches, None  # begins anew after a StoreError
+        ids = next(batches, None)
+        if ids is None:
+            return False
+        self.deleted.urls += len(ids) if self._dry_run else self._store.delete_urls(ids)
+        self._url_batches = batches
+        return True
 
     def _give_back_space(self) -> bool:
         return not self._dry_run and self._store.give_back_space()

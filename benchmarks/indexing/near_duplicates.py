@@ -24,6 +24,7 @@ from benchmarks.indexing.speed import delete, open_store
 from monitor.models import rfc3339
 from monitor.similarity import MAX_SIGNATURE_HASHES, bands
 from monitor.store.elasticsearch import stories
+from monitor.store.elasticsearch.documents import band_term, pack_signature
 from monitor.store.elasticsearch.signature_cache import SignatureCache
 
 if TYPE_CHECKING:
@@ -56,8 +57,11 @@ def fill(store: ElasticsearchStore, count: int) -> list[tuple[str, tuple[int, ..
                 sample.append((name, signature))
             seen = rfc3339(SINCE + timedelta(days=14) * number / count)
             document = {"id": name, "cluster": name, "first_seen_at": seen, "date": seen}
-            document |= {"signature": list(signature), "bands": [str(band) for band in bands(signature)]}
-            yield {"_index": store.cluster.alias("stories"), "_id": name, "_source": document}
+            document |= {
+                "signature": pack_signature(signature),
+                "bands": [band_term(band) for band in bands(signature)],
+            }
+            yield {"_index": store.cluster.partitions.index(1), "_id": name, "_source": document}
 
     for done, _ in helpers.parallel_bulk(store.cluster.client, actions(), thread_count=2, chunk_size=1000):
         assert done

@@ -21,7 +21,7 @@ from elasticsearch import helpers
 from benchmarks.search.stories import StoryGenerator, page_commit
 from monitor.config.schema import StoreSettings
 from monitor.models import CommitResult, Hit, Notification
-from monitor.store.elasticsearch import ElasticsearchStore, documents
+from monitor.store.elasticsearch import ElasticsearchStore, documents, schema
 from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
@@ -69,19 +69,23 @@ def actions(prefix: str, batch: list[PageCommit]) -> Iterator[dict[str, Any]]:
         assert commit.story is not None
         for hit in commit.hits:
             name = document_id(hit.alert, hit.story, hit.version)
-            yield {"_index": f"{prefix}-hits", "_id": name, "_source": documents.hit_document(hit)}
+            yield {"_index": schema.index_name(prefix, "hits"), "_id": name, "_source": documents.hit_document(hit)}
         for notification in commit.notifications:
             document = documents.notification_document(notification)
-            yield {"_index": f"{prefix}-outbox", "_id": document_id(*notification.key), "_source": document}
+            yield {
+                "_index": schema.index_name(prefix, "outbox"),
+                "_id": document_id(*notification.key),
+                "_source": document,
+            }
         story = documents.story_document(commit.story, commit.signature)
-        yield {"_index": f"{prefix}-stories", "_id": commit.story.id, "_source": story}
+        yield {"_index": schema.index_name(prefix, "stories"), "_id": commit.story.id, "_source": story}
         entry = documents.frontier_entry_document(replace(commit.entry, outcome=commit.outcome))
-        yield {"_index": f"{prefix}-urls", "_id": commit.entry.id, "_source": entry}
+        yield {"_index": schema.index_name(prefix, "urls"), "_id": commit.entry.id, "_source": entry}
 
 
-def open_store(url: str) -> ElasticsearchStore:
+def open_store(url: str, **settings: Any) -> ElasticsearchStore:
     """Sets up a store under a new prefix; see `delete`."""
-    store = ElasticsearchStore.open(StoreSettings(url=url, prefix=f"bench-{uuid.uuid4().hex[:8]}"))
+    store = ElasticsearchStore.open(StoreSettings(url=url, prefix=f"bench-{uuid.uuid4().hex[:8]}", **settings))
     store.setup()
     return store
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.context import CommandContext, with_context
 from monitor.plural import plural
+
+if TYPE_CHECKING:
+    from monitor.store import Store
 
 MAX_SHOWN_REJECTED_DOCUMENTS = 20  # by `replay`; the others are only counted
 
@@ -17,9 +22,10 @@ MAX_SHOWN_REJECTED_DOCUMENTS = 20  # by `replay`; the others are only counted
 @click.option("--space", metavar="NAME", help="The Kibana space to import into (default: the default space).")
 @click.option("--api-key", is_flag=True, help="Only print the calls that create API keys of the least privilege.")
 @click.option("--bundle", is_flag=True, help="Only print the objects that Kibana would import, as NDJSON.")
+@click.option("--take-back", is_flag=True, help="Undo an Elasticsearch migration that is not complete.")
 @with_context
 def setup_command(
-    context: CommandContext, *, kibana: str | None, space: str | None, api_key: bool, bundle: bool
+    context: CommandContext, *, kibana: str | None, space: str | None, api_key: bool, bundle: bool, take_back: bool
 ) -> int:
     """Create or migrate the store (for Elasticsearch its templates, indices and aliases), and prepare Kibana.
 
@@ -28,6 +34,7 @@ def setup_command(
       media-monitor setup
       media-monitor setup --kibana https://kibana.example.org:5601 --space desk
       media-monitor setup --api-key
+      media-monitor setup --take-back
     """
     prefix = context.config.store.prefix
     if api_key:
@@ -47,6 +54,9 @@ def setup_command(
     with closing(open_store(context.config.store, context.config_directory)) as store:
         if kibana and not store.capabilities.kibana:
             raise click.UsageError("Kibana shows data of Elasticsearch, but store.url names a file")
+        if take_back:
+            return _take_back(context, store)
+        logging.getLogger("monitor.store").setLevel(logging.INFO)  # the progress of a migration
         store.setup()
         if templates := store.capabilities.templates:
             for name in templates.put_templates():
@@ -61,6 +71,17 @@ def setup_command(
             markup=False,
         )
         context.out.print(f"      {imported.dashboard_url}", markup=False)
+    return 0
+
+
+def _take_back(context: CommandContext, store: Store) -> int:
+    if (templates := store.capabilities.templates) is None:
+        raise click.UsageError("a SQLite file is migrated in transactions, so there is nothing to take back")
+    taken_back = templates.take_back_migrations()
+    for index in taken_back:
+        context.out.print(f"ok    {index} is in use again, its copy is deleted", markup=False)
+    if not taken_back:
+        context.out.print("No migration is under way.  A complete one is undone by restoring a snapshot.")
     return 0
 
 

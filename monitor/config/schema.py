@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Field, SecretStr
 
 from monitor import __version__
 from monitor.config.access import Auth, Cookies, Headers, Login, Proxy, UserAgent
@@ -39,6 +39,7 @@ from monitor.config.types import (
     PositiveDuration,
     QueryText,
     QuietHours,
+    Replicas,
     RetentionPeriod,
     SingleLine,
     StoreUrl,
@@ -83,6 +84,24 @@ UrlPatterns: TypeAlias = Annotated[tuple[UrlPattern, ...], BeforeValidator(as_on
 CssSelectors: TypeAlias = Annotated[tuple[CssSelector, ...], BeforeValidator(as_one_item_list)]
 
 
+class StoreShards(FrozenModel):
+    """Primary shards of new indices in Elasticsearch; kinds that stay small have one."""
+
+    stories: int = Field(default=1, ge=1, le=1024)  # of each of their indices
+    urls: int = Field(default=4, ge=1, le=1024)
+    locations: int = Field(default=2, ge=1, le=1024)
+
+    def by_kind(self) -> dict[str, int]:
+        return self.model_dump()
+
+
+class StoreRollover(FrozenModel):
+    """When new stories go to a new index."""
+
+    size: Annotated[ByteSize, Field(ge=1_000_000)] = ByteSize(40_000_000_000)  # of a primary shard of the last index
+    age: PositiveDuration = timedelta(days=30)
+
+
 class StoreSettings(FrozenModel):
     url: StoreUrl = SecretStr("sqlite:monitor.db")  # may contain user:password@
     prefix: IndexPrefix = "monitor"
@@ -94,6 +113,12 @@ class StoreSettings(FrozenModel):
     verify: bool = True
     fingerprint: Fingerprint | None = None  # SHA-256 of the server's certificate, accepted without an authority
     timeout: PositiveDuration = timedelta(seconds=30)
+    # Of Elasticsearch's indices; each index keeps what it was made with, see docs/elasticsearch.md.
+    shards: StoreShards = StoreShards()
+    replicas: Replicas = "0-1"
+    codec: Literal["default", "best_compression"] = "best_compression"
+    refresh_interval: PositiveDuration = timedelta(seconds=1)
+    rollover: StoreRollover = StoreRollover()
 
 
 class MailSettings(FrozenModel):

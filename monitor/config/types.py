@@ -403,7 +403,14 @@ def _valid_retention_period(value: timedelta) -> timedelta:
     return value
 
 
+def _valid_replicas(value: str) -> str:
+    if not re.fullmatch(r"\d{1,2}(-(\d{1,2}|all))?", value):
+        raise ValueError("must be a number, as 1, or a range that depends on the number of nodes, as 0-1 or 0-all")
+    return value
+
+
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(to_timedelta)]
+Replicas: TypeAlias = Annotated[str, BeforeValidator(str), AfterValidator(_valid_replicas)]
 PositiveDuration: TypeAlias = Annotated[
     timedelta, BeforeValidator(to_timedelta), AfterValidator(_valid_positive_duration)
 ]

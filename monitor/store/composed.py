@@ -98,6 +98,7 @@ class ComposedStore:
         self.delete_search = saved_searches.delete_search
 
         self.expired_stories = retention.expired_stories
+        self.drop_expired = retention.drop_expired
         self.delete_stories = retention.delete_stories
         self.expired_urls = retention.expired_urls
         self.delete_urls = retention.delete_urls

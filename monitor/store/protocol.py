@@ -441,16 +441,22 @@ class Retention(Protocol):
         Leaves out stories of which a notification is unsent.  An empty list means that none is left.
         """
 
+    def drop_expired(self, expiry: StoryExpiry) -> int:
+        """Deletes at once a part of the store in which all stories have expired; returns the number of its stories.
+
+        Returns 0 if there is no such part, also if the store has no parts.
+        """
+
     def delete_stories(self, ids: Sequence[str]) -> int:
         """Deletes these stories with their versions, hits, notifications and marks; returns how many were stored.
 
         The URLs stay, so that no source that lists one makes it be fetched again.
         """
 
-    def expired_urls(self, before: datetime, *, after: str, limit: int) -> list[str]:
-        """Returns up to ``limit`` ids of URLs first seen before a time that wait for no fetch and have no stored story.
+    def expired_urls(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
+        """Yields the ids of URLs first seen before a time that wait for no fetch and have no stored story.
 
-        In order of id, behind the id ``after``.  An empty list means that none is left.
+        In lists of up to ``limit``, none of them empty; a list's URLs may be deleted before the next one is read.
         """
 
     def delete_urls(self, ids: Sequence[str]) -> int:
@@ -503,6 +509,9 @@ class Templates(Protocol):
 
     def put_templates(self) -> list[str]:
         """Writes all index templates again and returns their names."""
+
+    def take_back_migrations(self) -> list[str]:
+        """Undoes migrations that are not complete; returns the names of the indices in use again."""
 
 
 class BackUps(Protocol):

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes.util
 import fcntl
 import hashlib
 import os
+import platform
 import re
 import shutil
 import signal
@@ -31,6 +33,13 @@ SOURCES = Path(__file__).parent / "node"
 _POM = (SOURCES / "pom.xml").read_text()
 VERSION = _POM.partition("<elasticsearch.version>")[2].partition("<")[0]
 START_TIMEOUT_SECONDS = 120.0
+ZSTD_DIRECTORIES = (
+    f"/usr/lib/{platform.machine()}-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/opt/homebrew/lib",
+    "/usr/local/lib",
+)
 
 
 class Missing(Exception):
@@ -120,6 +129,21 @@ def _create_home(home: Path, runtime: str) -> None:
     )
     _compile(home, runtime, SOURCES / "Node.java", home / "classes")
     shutil.copy(SOURCES / "log4j2.properties", home / "config")
+    _link_zstd(home)
+
+
+def _link_zstd(home: Path) -> None:
+    """Gives the server the system's library for the codec best_compression, which the jars do not have."""
+    system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system(), platform.system().lower())
+    machine = {"x86_64": "x64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    name = ctypes.util.find_library("zstd") or ""  # on Linux of a file in one of the directories, on macOS its path
+    paths = [Path(directory, name) for directory in ZSTD_DIRECTORIES]
+    library = next((path for path in paths if name and path.is_file()), None)
+    if library is None:
+        raise Missing("no zstd library (package libzstd1), with which the server compresses")
+    directory = home / f"lib/platform/{system}-{machine}"
+    directory.mkdir(parents=True)
+    (directory / f"libzstd.{'dylib' if system == 'darwin' else 'so'}").symlink_to(library.resolve())
 
 
 def _compile(home: Path, runtime: str, source: Path, classes: Path) -> None:
@@ -173,6 +197,7 @@ class Node:
                     str(home / "libs"),
                     "--add-modules=ALL-MODULE-PATH,jdk.net",
                     "--enable-native-access=org.elasticsearch.nativeaccess,org.apache.lucene.core",
+                    "-Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false",  # the jars do not have the library
                     "-cp",
                     str(home / "classes"),
                     "Node",

@@ -30,7 +30,7 @@ def test_a_frontier_entry_is_read_as_it_was_written() -> None:
     document = documents.frontier_entry_document(entry)
     assert (document["disposition"], document["kind"], document["detail"]) == ("failed", "dns", "no name")
     assert "next_at" not in document
-    assert documents.read_frontier_entry(document) == entry
+    assert documents.read_frontier_entry(entry.id, document) == entry
 
 
 @pytest.mark.parametrize(

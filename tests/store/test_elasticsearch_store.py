@@ -24,11 +24,13 @@ from monitor.models import (
     PageCommit,
     Story,
 )
-from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
-from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch import ElasticsearchStore, bulk, copying, indices, migration, schema
+from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
+from monitor.store.elasticsearch.copying import IndexCopy
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.leases import Leases
 from monitor.store.records import StoryHistory
+from monitor.urls import story_id
 from servers import elasticsearch_node, missing
 
 if TYPE_CHECKING:
@@ -116,9 +118,10 @@ def page_commit(number: int = 1, **changes: Any) -> PageCommit:
 
 def test_every_kind_has_an_alias_and_a_versioned_strict_index(store: ElasticsearchStore) -> None:
     for kind in schema.DOCUMENT_KINDS:
-        indices = store.cluster.client.indices.get(index=store.cluster.alias(kind)).body
-        assert list(indices) == [f"{store.cluster.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
-        index = indices[f"{store.cluster.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
+        made = store.cluster.client.indices.get(index=store.cluster.alias(kind)).body
+        partition = "-000001" if kind == "stories" else ""
+        ((name, index),) = made.items()
+        assert name == f"{store.cluster.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}{partition}"
         assert index["mappings"]["dynamic"] == "strict"
         assert index["mappings"]["_meta"]["version"] == schema.MAPPING_VERSIONS[kind]
         assert index["settings"]["index"]["auto_expand_replicas"] == "0-1"
@@ -173,7 +176,7 @@ def test_setup_restores_a_lost_alias(own: ElasticsearchStore) -> None:
             index=schema.index_name(own.cluster.prefix, kind), name=own.cluster.alias(kind)
         )
     with pytest.raises(StoreRefused, match="not set up"):
-        own.commit([page_commit(2)])
+        own.search(None, now=NOON)
     own.setup()
     assert own.commit([page_commit(2)]) == [CommitResult.WRITTEN]
     assert len(list(own.scan(now=NOON))) == 2
@@ -181,6 +184,7 @@ def test_setup_restores_a_lost_alias(own: ElasticsearchStore) -> None:
 
 # ---- migration
 
+OLD_URLS = schema.IndexName("urls", schema.MAPPING_VERSIONS["urls"], None)
 URLS_VERSION = schema.MAPPING_VERSIONS["urls"]  # of this program; `newer` has the next one
 
 
@@ -203,20 +207,125 @@ def test_a_newer_mapping_copies_the_documents_and_switches_the_alias(newer: Elas
         indices[f"{newer.cluster.prefix}-urls-v{URLS_VERSION + 1}"]["mappings"]["_meta"]["version"] == URLS_VERSION + 1
     )
     assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2500
-    newer.cluster.write_documents([DocumentWrite(kind="urls", id="new", document={"id": "new", "weight": 3})])
+    newer.cluster.write_documents([DocumentWrite(kind="urls", id="new", document={"outlet": "A", "weight": 3})])
 
 
 def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> None:
     newer.cluster.client.indices.add_block(index=f"{newer.cluster.prefix}-urls-v{URLS_VERSION}", block="write")
     with pytest.raises(StoreUnavailable, match=r"takes no writes.*migrated"):
-        newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)
+        write_to_old(newer, url(9000))
     newer.setup()
+    with pytest.raises(StoreRefused, match=r"has a newer media-monitor replaced it\? Update this one"):
+        newer.cluster._write_to_other_partitions([url(9000)], write_as_old(newer, url(9000)), [0])
     assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
+
+
+def url(number: int, **changes: Any) -> DocumentWrite:
+    """Returns the write of one of the 2,500 URLs, or of a further one, as a program of the older mapping does."""
+    name = story_id(f"https://a.example/{number}")
+    document = {"url": f"https://a.example/{number}", "outlet": "A", "attempts": 7, **changes}
+    return DocumentWrite(kind="urls", id=name, document=document)
+
+
+def write_as_old(store: ElasticsearchStore, *writes: DocumentWrite) -> list[WriteResult]:
+    """Writes as a process of the older mapping does."""
+    old = schema.index_name(store.cluster.prefix, "urls", URLS_VERSION)
+    return bulk.write_documents(store.cluster.client, writes, [old] * len(writes))
+
+
+def write_to_old(store: ElasticsearchStore, *writes: DocumentWrite) -> None:
+    assert all(result.is_done for result in write_as_old(store, *writes))
+
+
+def test_what_is_written_while_documents_are_copied_is_copied_too(
+    newer: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what changes a copied document or deletes it, and nothing is copied twice."""
+    monkeypatch.setattr(copying, "PAGE_DOCUMENTS", 400)
+    monkeypatch.setattr(migration, "MAX_REST_DOCUMENTS", 0)
+    copied: list[int] = []
+    catch_up, copy = IndexCopy.catch_up, IndexCopy._copy
+
+    def copy_and_write(self: IndexCopy, page: Any, base: int) -> None:
+        copy(self, page, base)
+        copied.append(len(page))
+        if len(copied) == 2:
+            changed = [url(number) for number in range(100)]
+            deleted = [replace(url(number), op="delete") for number in range(100, 120)]
+            write_to_old(newer, *changed, *deleted, *(url(number) for number in range(2500, 2600)))
+
+    def catch_up_and_write(self: IndexCopy) -> int:
+        count = catch_up(self)
+        if len(caught_up) < 3:
+            write_to_old(newer, url(3000 + len(caught_up)), url(5, attempts=10 + len(caught_up)))
+        caught_up.append(count)
+        return count
+
+    caught_up: list[int] = []
+    monkeypatch.setattr(IndexCopy, "_copy", copy_and_write)
+    monkeypatch.setattr(IndexCopy, "catch_up", catch_up_and_write)
+    newer.setup()
+    assert caught_up[0] > 2000
+    assert caught_up[1:] == [*caught_up[1:-2], 0, 0]  # the last one while writers waited
+    assert sum(copied) < 2500 + 1500
+    assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2500 - 20 + 100 + 3
+    stored = newer.cluster.get_documents("urls", [url(number).id for number in range(3003)])
+    attempts = {number: stored[url(number).id].document["attempts"] for number in (0, 5, 99, 120, 2599, 3002)}
+    assert attempts == {0: 7, 5: 12, 99: 7, 120: 0, 2599: 7, 3002: 7}
+    assert not any(url(number).id in stored for number in range(100, 120))
+
+
+def test_a_killed_copy_is_taken_up_where_it_was(
+    newer: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(copying, "PAGE_DOCUMENTS", 100)
+    monkeypatch.setattr(copying, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(copying, "STORE_SECONDS", 0.0)
+    copy, pages = IndexCopy._copy, list[int]()
+
+    def copy_until_killed(self: IndexCopy, page: Any, base: int) -> None:
+        if len(pages) == 12:
+            raise KeyboardInterrupt
+        copy(self, page, base)
+        pages.append(len(page))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexCopy, "_copy", copy_until_killed)
+        with pytest.raises(KeyboardInterrupt):
+            newer.setup()
+    assert "documents copied" in caplog.text
+    write_to_old(newer, url(7000), url(1))
+    pages.clear()
+    newer.setup()
+    assert f"taking up the copy of {newer.cluster.prefix}-urls-v{URLS_VERSION}" in caplog.text
+    assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2501
+    assert newer.cluster.get_documents("urls", [url(1).id])[url(1).id].document["attempts"] == 7
+
+
+def test_a_migration_that_was_begun_can_be_taken_back(
+    newer: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = schema.index_name(newer.cluster.prefix, "urls", URLS_VERSION)
+
+    def killed(_: IndexCopy, **__: bool) -> int:
+        raise KeyboardInterrupt
+
+    assert newer.take_back_migrations() == []
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexCopy, "complete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            newer.setup()
+    assert newer.take_back_migrations() == [old]
+    assert list(newer.cluster.client.indices.get(index=f"{newer.cluster.prefix}-urls*")) == [old]
+    write_to_old(newer, url(9000))
+    newer.setup()
+    assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2501
 
 
 def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: ElasticsearchStore) -> None:
     old, new = (schema.index_name(newer.cluster.prefix, "urls", URLS_VERSION + number) for number in (0, 1))
-    migration.put_templates(newer.cluster)
+    indices.put_templates(newer.cluster)
     newer.cluster.client.indices.create(index=new)
     newer.cluster.client.indices.add_block(index=old, block="write")
     newer.cluster.client.indices.refresh(index=old)
@@ -225,7 +334,7 @@ def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: Elasticse
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: newer.setup(), range(2)))
-    assert migration.stored_mapping_versions(newer.cluster)["urls"] == URLS_VERSION + 1
+    assert indices.stored_mapping_versions(newer.cluster)["urls"] == URLS_VERSION + 1
     assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2500
 
 
@@ -234,17 +343,17 @@ def test_a_migration_ends_well_if_another_process_completes_it_first(
     newer: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     """A search in the index that the other one has deleted fails with 404 or 503."""
-    copy_documents = migration._copy_documents
+    catch_up = IndexCopy.catch_up
 
-    def copy_after_another(*args: Any) -> int:
-        monkeypatch.setattr(migration, "_copy_documents", copy_documents)
-        assert migration.migrate_kind(newer.cluster, "urls", URLS_VERSION) == 2500
+    def copy_after_another(_: IndexCopy) -> int:
+        monkeypatch.setattr(IndexCopy, "catch_up", catch_up)
+        assert migration.migrate_index(newer.cluster, OLD_URLS) == 2500
         raise error("the index is gone")
 
-    migration.put_templates(newer.cluster)
-    monkeypatch.setattr(migration, "_copy_documents", copy_after_another)
-    assert migration.migrate_kind(newer.cluster, "urls", URLS_VERSION) == 2500
-    assert migration.stored_mapping_versions(newer.cluster)["urls"] == URLS_VERSION + 1
+    indices.put_templates(newer.cluster)
+    monkeypatch.setattr(IndexCopy, "catch_up", copy_after_another)
+    assert migration.migrate_index(newer.cluster, OLD_URLS) == 2500
+    assert indices.stored_mapping_versions(newer.cluster)["urls"] == URLS_VERSION + 1
 
 
 def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: ElasticsearchStore) -> None:
@@ -252,11 +361,11 @@ def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: Elastic
         return replace(write, document={**write.document, "weight": "heavy"})
 
     with pytest.raises(StoreRefused, match=rf"does not fit .*-urls-v{URLS_VERSION + 1}"):
-        migration.migrate_kind(newer.cluster, "urls", URLS_VERSION, broken)
+        migration.migrate_index(newer.cluster, OLD_URLS, broken)
     assert list(newer.cluster.client.indices.get(index=f"{newer.cluster.prefix}-urls*")) == [
         f"{newer.cluster.prefix}-urls-v{URLS_VERSION}"
     ]
-    assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
+    write_to_old(newer, url(9000))
 
 
 # ---- dead letters

@@ -13,7 +13,7 @@ import pytest
 
 from monitor.config.schema import StoreSettings
 from monitor.errors import StoreUnavailable
-from monitor.store.elasticsearch import ElasticsearchStore, schema, signature_cache, stories
+from monitor.store.elasticsearch import ElasticsearchStore, indices, signature_cache, stories
 from monitor.store.elasticsearch.signature_cache import SignatureTable, StorySignature
 from monitor.store.elasticsearch.stories import Stories
 from store.examples import page_commit, story
@@ -195,35 +195,21 @@ class TestSignatureCache:
         assert searched[-1] == (1,)
         assert "database or disk is full" in caplog.text
 
-    def test_all_shards_of_an_index_and_of_its_successor_are_copied(
-        self, elasticsearch_url: str, elasticsearch_prefix: str, searched: list[object], monkeypatch: pytest.MonkeyPatch
+    def test_all_shards_of_a_partition_and_of_the_next_one_are_copied(
+        self, elasticsearch_url: str, elasticsearch_prefix: str, searched: list[object]
     ) -> None:
-        monkeypatch.setitem(schema.INDEX_SETTINGS, "number_of_shards", 3)
-        settings = StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)
+        shards = {"stories": 3, "urls": 1, "locations": 1}
+        settings = StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix, shards=shards)
         store, other_store = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
         store.setup()
         store.commit([with_signature((1, 2), f"s{number}") for number in range(30)])
         store.cluster.refresh_all_after_writes()
         self.wait_for_copy(other_store, searched)
         assert len(near_duplicates(other_store, (1,))) == 30
-        index = schema.index_name(store.cluster.prefix, "stories")
-        store.cluster.client.indices.add_block(index=index, block="write")
-        store.cluster.client.indices.clone(index=index, target=f"{store.cluster.alias('stories')}-v9")
-        actions = [
-            {
-                "add": {
-                    "index": f"{store.cluster.alias('stories')}-v9",
-                    "alias": store.cluster.alias("stories"),
-                    "is_write_index": True,
-                }
-            },
-            {"remove_index": {"index": index}},
-        ]
-        store.cluster.client.indices.update_aliases(actions=actions)
-        store.cluster.client.indices.put_settings(
-            index=store.cluster.alias("stories"), settings={"index.blocks.write": None}
-        )
+        indices.create_index(store.cluster, "stories", 2)
+        store.cluster.partitions.numbers(reread=True)
         store.commit([with_signature((1, 2), "later")])
+        assert store.cluster.count_documents("stories", {"match_all": {}}, index=store.cluster.partitions.index(2)) == 1
         self.wait_until(lambda: len(near_duplicates(other_store, (1,))) == 31)
         store.close()
         other_store.close()

@@ -18,7 +18,7 @@ from monitor.errors import StoreUnavailable
 from monitor.store.elasticsearch.client import error_reason, nested_value, store_error, translated_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from elasticsearch import Elasticsearch
 
@@ -35,7 +35,8 @@ class DocumentWrite:
 
     ``index`` replaces or creates the document, ``create`` conflicts if the id exists, ``update`` merges ``document``
     into the stored one.  With ``revision``, the sequence number and primary term under which the document was read, the
-    write conflicts if the document has changed since.
+    write conflicts if the document has changed since.  With ``external_version``, it conflicts if the stored document
+    has that version or a later one.
     """
 
     kind: str  # one of schema.DOCUMENT_KINDS: stories, hits, ...
@@ -43,6 +44,7 @@ class DocumentWrite:
     document: Json
     op: Literal["index", "create", "update", "delete"] = "index"
     revision: tuple[int, int] | None = None
+    external_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,14 @@ class WriteResult:
         return self.status < 300
 
     @property
+    def is_misplaced(self) -> bool:
+        """True if the index does not exist."""
+        return "index_not_found" in self.reason
+
+    @property
     def is_conflict(self) -> bool:
         """True if another write came first: the id exists, or the document has been changed or deleted."""
-        return self.status in (404, 409)
+        return self.status in (404, 409) and not self.is_misplaced
 
     @property
     def is_rejected(self) -> bool:
@@ -70,12 +77,12 @@ class WriteResult:
 
 
 def write_documents(
-    client: Elasticsearch, writes: Sequence[DocumentWrite], *, targets: Mapping[str, str], require_alias: bool = True
+    client: Elasticsearch, writes: Sequence[DocumentWrite], indices: Sequence[str]
 ) -> list[WriteResult]:
     """Writes documents and returns one result for each, in the order of ``writes``.
 
-    ``targets`` maps each kind to an alias that must exist, or without ``require_alias`` to an index.  Documents that a
-    full server refuses (429) are sent again for up to `MAX_BULK_RETRY_SECONDS`.
+    ``indices`` has the index of each document.  Documents that a full server refuses (429) are sent again for up to
+    `MAX_BULK_RETRY_SECONDS`.
     Raises StoreUnavailable if the server stays full, does not answer or blocks writes, and StoreRefused if it does not
     allow the request; some of the documents may then be written.
     """
@@ -85,8 +92,8 @@ def write_documents(
     while pending:
         full_reason = ""
         unwritten: list[int] = []
-        for numbers, body in _request_bodies(writes, targets, pending, max_operations):
-            request_results = _send_request(client, body, len(numbers), require_alias=require_alias)
+        for numbers, body in _request_bodies(writes, indices, pending, max_operations):
+            request_results = _send_request(client, body, len(numbers))
             for number, result in zip(numbers, request_results, strict=True):
                 if result.status == 429 and "cluster_block" not in result.reason:
                     unwritten.append(number)
@@ -96,7 +103,7 @@ def write_documents(
                 ):  # a proxy limits requests to less than MAX_REQUEST_BYTES
                     unwritten.append(number)
                     max_operations = 1
-                elif result.status in (403, 429) or result.status >= 500 or "index_not_found" in result.reason:
+                elif result.status in (403, 429) or result.status >= 500:
                     raise store_error(result.status, result.reason)
                 else:
                     results[number] = result
@@ -118,14 +125,14 @@ def json_bytes(document: Json) -> bytes:
 
 
 def _request_bodies(
-    writes: Sequence[DocumentWrite], targets: Mapping[str, str], pending: Sequence[int], max_operations: int
+    writes: Sequence[DocumentWrite], indices: Sequence[str], pending: Sequence[int], max_operations: int
 ) -> Iterator[tuple[list[int], bytes]]:
     """Yields (indices, request body) for requests within the limits; the indices are positions in ``writes``."""
     numbers: list[int] = []
     lines: list[bytes] = []
     size = 0
     for number in pending:
-        item = _ndjson_lines(writes[number], targets[writes[number].kind])
+        item = _ndjson_lines(writes[number], indices[number])
         length = sum(map(len, item))
         if numbers and (size + length > MAX_REQUEST_BYTES or len(numbers) == max_operations):
             yield numbers, b"\n".join([*lines, b""])
@@ -137,18 +144,20 @@ def _request_bodies(
         yield numbers, b"\n".join([*lines, b""])
 
 
-def _ndjson_lines(write: DocumentWrite, target: str) -> list[bytes]:
+def _ndjson_lines(write: DocumentWrite, index: str) -> list[bytes]:
     """Returns the action line of a write, and except for a deletion the document line, without line ends."""
-    action: Json = {"_index": target, "_id": write.id}
+    action: Json = {"_index": index, "_id": write.id}
     if write.revision:
         action["if_seq_no"], action["if_primary_term"] = write.revision
+    if write.external_version is not None:
+        action["version"], action["version_type"] = write.external_version, "external"
     head = orjson.dumps({write.op: action})
     if write.op == "delete":
         return [head]
     return [head, json_bytes({"doc": write.document} if write.op == "update" else write.document)]
 
 
-def _send_request(client: Elasticsearch, body: bytes, count: int, *, require_alias: bool) -> list[WriteResult]:
+def _send_request(client: Elasticsearch, body: bytes, count: int) -> list[WriteResult]:
     """Sends one bulk request and returns the results of its ``count`` documents.
 
     If the server refuses the request as too large or too much (413, 429), every document has that status.
@@ -156,7 +165,6 @@ def _send_request(client: Elasticsearch, body: bytes, count: int, *, require_ali
     with translated_errors():
         response: Any = client.options(ignore_status=(429, 413)).bulk(
             operations=body,  # type: ignore[arg-type]  # the client accepts bytes, which the method's signature omits
-            require_alias=require_alias,  # else a missing alias would become an index with a guessed mapping
             filter_path="error,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term",
         )
     if response.meta.status != 200:

@@ -35,6 +35,7 @@ _SEARCH_STOPPED = (
     "the search took too long and was stopped by Elasticsearch",
     "ask for rarer words, or only for what is new: --since 30d",
 )
+_REFUSED_INDEX_SIGN = "forbids index auto creation"  # in the error for a write to an index that does not exist
 _REFUSALS = (  # signs in the reason, message, hint
     (("search_timeout_exception", "Time exceeded"), *_SEARCH_STOPPED),
     (
@@ -46,6 +47,11 @@ _REFUSALS = (  # signs in the reason, message, hint
         ("serverless mode",),
         "the server at store.url is Elasticsearch Serverless, which has no settings for shards and replicas",
         "use a hosted deployment or a server of your own, or a SQLite file",
+    ),
+    (
+        (_REFUSED_INDEX_SIGN,),
+        "an index with the mapping of this program does not exist",
+        "has a newer media-monitor replaced it? Update this one; else media-monitor setup",
     ),
 )
 
@@ -279,7 +285,7 @@ def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
             f"Elasticsearch does not allow this: {_shorten_text(reason)}",
             hint="media-monitor setup --api-key prints the privileges that are needed",
         )
-    if status == 404 and "index_not_found" in reason:
+    if status == 404 and "index_not_found" in reason and _REFUSED_INDEX_SIGN not in reason:
         return StoreRefused(f"the store is not set up: {_shorten_text(reason)}", hint="media-monitor setup")
     if state := _STATE_BY_STATUS.get(status):
         return StoreUnavailable(f"Elasticsearch is {state}: {_shorten_text(reason)}")
@@ -313,6 +319,12 @@ def nested_value(response: Any, *names: str) -> Any:
                 hint="does a proxy answer?",
             ) from error
     return value
+
+
+def error_type(error: ApiError) -> str:
+    """Returns the type of an error of Elasticsearch, "" if it states none."""
+    stated = error.body.get("error", {}) if isinstance(error.body, dict) else {}
+    return str(stated.get("type", "")) if isinstance(stated, dict) else ""
 
 
 def error_reason(error: Any) -> str:

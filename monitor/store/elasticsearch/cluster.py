@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.itertools_compat import batched
 from monitor.models import now, rfc3339
-from monitor.store.elasticsearch import bulk, schema
+from monitor.store.elasticsearch import bulk, indices, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.client import (
     error_reason,
@@ -21,17 +22,22 @@ from monitor.store.elasticsearch.client import (
     translated_errors,
 )
 from monitor.store.elasticsearch.documents import document_id
+from monitor.store.elasticsearch.locations import Locations
+from monitor.store.elasticsearch.partitions import Partitions
+from monitor.store.elasticsearch.schema import PARTITIONED_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from elastic_transport import ObjectApiResponse
     from elasticsearch import Elasticsearch
 
+    from monitor.config.schema import StoreSettings
     from monitor.models import Json
 
 log = logging.getLogger(__name__)
 
+POINT_IN_TIME_KEEP_ALIVE = "15m"  # how long a point in time stays open after each response
 PAGE_DOCUMENTS = 1000  # maximum number of documents in one response
 # Kinds whose indices are small and coordinate processes; a search for them refreshes the index first.
 ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets"})
@@ -56,9 +62,13 @@ class Cluster:
     of `ALWAYS_REFRESHED_KINDS`, unless it is made without ``refresh``.
     """
 
-    def __init__(self, client: Elasticsearch, prefix: str) -> None:
+    def __init__(self, client: Elasticsearch, settings: StoreSettings) -> None:
         self.client = client
-        self.prefix = prefix
+        self.prefix = settings.prefix
+        self.settings = settings
+        self._set_up_kinds: set[str] = set()
+        self.partitions = Partitions(self, settings.rollover)
+        self.locations = Locations(self, self.partitions)
         self._lock = threading.Lock()
         # Numbers of documents by kind: written through this object, and those of them that a refresh made visible.
         self._write_counts: Counter[str] = Counter()
@@ -78,19 +88,33 @@ class Cluster:
 
         With ``fields``, the documents have only these fields; with an empty ``fields``, they are empty.
         """
+        index_of = self._indices_of_stored(kind, ids)
         stored: dict[str, StoredDocument] = {}
         source = fields or fields is None
-        for page in batched(ids, PAGE_DOCUMENTS):
+        for page in batched(index_of, PAGE_DOCUMENTS):
+            docs = [{"_index": index_of[name], "_id": name} for name in page]
             with translated_errors():
-                response = self.client.mget(index=self.alias(kind), ids=page, source=source, realtime=True)
+                response = self.client.mget(docs=docs, source=source, realtime=True)
             for item in nested_value(response, "docs"):
                 if "error" in item:  # mget succeeds even if a shard or the index is missing
                     absent = item["error"].get("type") == "index_not_found_exception"
+                    if absent and kind == PARTITIONED_KIND and self._is_dropped(item["_index"]):
+                        continue
                     raise store_error(404 if absent else 503, error_reason(item["error"]))
                 if item["found"]:
                     revision = item["_seq_no"], item["_primary_term"]
                     stored[item["_id"]] = StoredDocument(item["_id"], item.get("_source", {}), revision)
         return stored
+
+    def _indices_of_stored(self, kind: str, ids: Sequence[str]) -> dict[str, str]:
+        """Returns the index or alias that has each document if it is stored; leaves out ids that are not stored."""
+        if kind == PARTITIONED_KIND:
+            return {name: self.partitions.index(number) for name, number in self.locations.find(ids).items()}
+        return dict.fromkeys(ids, self.alias(kind))
+
+    def _is_dropped(self, index: str) -> bool:
+        """Returns True if the index of a partition does not exist, though there are others."""
+        return index not in map(self.partitions.index, self.partitions.numbers(reread=True))
 
     def find(
         self,
@@ -103,16 +127,17 @@ class Cluster:
         fields: Sequence[str] = (),
         without: Sequence[str] = (),
         page: int = PAGE_DOCUMENTS,
-        shard: int | None = None,
+        shard: tuple[str, int] | None = None,
         refresh: bool = True,
         max_seconds: float | None = None,
     ) -> Iterator[StoredDocument]:
-        """Yields up to ``limit`` documents that match a query, in the order of ``sort``, whose last key must be unique.
+        """Yields up to ``limit`` documents that match a query, in the order of ``sort``.
 
+        Its last key must be unique if ``limit`` may exceed ``page``, else some of equal documents may be left out.
         ``after`` are the sort values of the document before the first.  The documents have only ``fields``, if given,
-        and not the fields in ``without``.  Each response has up to ``page`` documents.  With ``shard``, searches only
-        the shard with that number.  Without ``refresh``, may not find the writes of the last second.  Raises
-        StoreRefused if the server needs more than ``max_seconds`` for a response.
+        and not the fields in ``without``.  Each response has up to ``page`` documents.  With ``shard``, the name of an
+        index and a number, searches only that shard.  Without ``refresh``, may not find the writes of the last second.
+        Raises StoreRefused if the server needs more than ``max_seconds`` for a response.
         """
         if refresh:
             self._refresh_before_search(kind)
@@ -120,7 +145,7 @@ class Cluster:
             size = page if limit is None else min(page, limit)
             with translated_errors():
                 response = self.client.search(
-                    index=self.alias(kind),
+                    index=shard[0] if shard else self.alias(kind),
                     query=query,
                     sort=list(sort),
                     size=size,
@@ -128,7 +153,7 @@ class Cluster:
                     source_includes=list(fields) or None,
                     source_excludes=list(without) or None,
                     seq_no_primary_term=True,
-                    preference=None if shard is None else f"_shards:{shard}",
+                    preference=f"_shards:{shard[1]}" if shard else None,
                     track_total_hits=False,
                     allow_partial_search_results=False,
                     timeout=_timeout(max_seconds),
@@ -143,6 +168,45 @@ class Cluster:
                 return
             after = hits[-1]["sort"]
             limit = None if limit is None else limit - size
+
+    def scan(
+        self, kind: str, query: Json, *, fields: Sequence[str] | None = None, index: str | None = None
+    ) -> Iterator[StoredDocument]:
+        """Yields the documents that match a query at this moment, in any order; with ``fields`` only these fields.
+
+        With ``index``, those of an index that need not be behind the alias.
+        """
+        self._refresh_before_search(kind)
+        source: Any = True if fields is None else list(fields) or False
+        with translated_errors():
+            opened = self.client.open_point_in_time(
+                index=index or self.alias(kind), keep_alive=POINT_IN_TIME_KEEP_ALIVE
+            )
+        point_in_time, after = opened["id"], None
+        try:
+            while True:
+                with translated_errors():
+                    response = self.client.search(
+                        pit={"id": point_in_time, "keep_alive": POINT_IN_TIME_KEEP_ALIVE},
+                        query=query,
+                        size=PAGE_DOCUMENTS,
+                        sort=[{"_shard_doc": "asc"}],
+                        search_after=after,
+                        source=source,
+                        seq_no_primary_term=True,
+                        track_total_hits=False,
+                        allow_partial_search_results=False,
+                    )
+                hits = nested_value(response, "hits", "hits")
+                for hit in hits:
+                    revision = hit["_seq_no"], hit["_primary_term"]
+                    yield StoredDocument(hit["_id"], hit.get("_source", {}), revision)
+                if len(hits) < PAGE_DOCUMENTS:
+                    return
+                point_in_time, after = response["pit_id"], hits[-1]["sort"]
+        finally:
+            with suppress(StoreUnavailable, StoreRefused), translated_errors():  # it closes by itself
+                self.client.options(ignore_status=404).close_point_in_time(id=point_in_time)
 
     def composite_buckets(
         self, kind: str, query: Json, *, keys: Sequence[Json], aggregations: Json, refresh: bool = True
@@ -193,11 +257,14 @@ class Cluster:
         _require_in_time(response)
         return total, nested_value(response, "aggregations") if aggregations else {}
 
-    def count_documents(self, kind: str, query: Json) -> int:
-        """Returns the number of documents that match.  Raises StoreUnavailable if a shard could not be counted."""
+    def count_documents(self, kind: str, query: Json, *, index: str | None = None) -> int:
+        """Returns the number of documents that match, with ``index`` in one of the kind's indices.
+
+        Raises StoreUnavailable if a shard could not be counted.
+        """
         self._refresh_before_search(kind)
         with translated_errors():
-            response = self.client.count(index=self.alias(kind), query=query)
+            response = self.client.count(index=index or self.alias(kind), query=query)
         if nested_value(response, "_shards", "failed"):
             raise StoreUnavailable(f"Elasticsearch could not count all documents of {self.alias(kind)}")
         return int(nested_value(response, "count"))
@@ -253,16 +320,70 @@ class Cluster:
         return results
 
     def bulk_write(self, writes: Sequence[DocumentWrite]) -> list[WriteResult]:
-        """Writes documents to the aliases of their kinds, and counts them for `refresh_after_writes`."""
+        """Writes documents to the indices of their kinds, and counts them for `refresh_after_writes`.
+
+        Raises StoreRefused if an index does not exist.
+        """
         if not writes:
             return []
+        stories = [write for write in writes if write.kind == PARTITIONED_KIND]
+        locations = self.locations.assign(write.id for write in stories if write.op != "delete")
+        locations |= self.locations.find(write.id for write in stories if write.op == "delete")
+        results = self._write(writes, locations)
+        if misplaced := [number for number, result in enumerate(results) if result.is_misplaced]:
+            results = self._write_to_other_partitions(writes, results, misplaced)
+        return results
+
+    def _write_to_other_partitions(
+        self, writes: Sequence[DocumentWrite], results: Sequence[WriteResult], misplaced: Sequence[int]
+    ) -> list[WriteResult]:
+        """Writes stories whose partitions were dropped to those for new stories; returns the results of all writes."""
+        again = [writes[number] for number in misplaced]
+        if not all(write.kind == PARTITIONED_KIND for write in again):
+            raise store_error(404, next(result.reason for result in results if result.is_misplaced))
+        locations = self.locations.reassign(write.id for write in again if write.op != "delete")
+        repeated = dict(zip(misplaced, self._write(again, locations), strict=True))
+        for result in repeated.values():
+            if result.is_misplaced:
+                raise store_error(404, result.reason)
+        return [repeated.get(number, result) for number, result in enumerate(results)]
+
+    def _write(self, writes: Sequence[DocumentWrite], locations: Mapping[str, int]) -> list[WriteResult]:
+        """Writes documents, stories to the partitions in ``locations``; a story without one counts as not stored."""
+        self._require_indices({write.kind for write in writes})
+        located = [write for write in writes if write.kind != PARTITIONED_KIND or write.id in locations]
+        targets = [
+            self.partitions.index(locations[write.id])
+            if write.kind == PARTITIONED_KIND
+            else schema.index_name(self.prefix, write.kind)
+            for write in located
+        ]
         try:
-            return bulk.write_documents(
-                self.client, writes, targets={write.kind: self.alias(write.kind) for write in writes}
-            )
+            written = iter(bulk.write_documents(self.client, located, targets))
         finally:
             with self._lock:
-                self._write_counts.update(write.kind for write in writes)
+                self._write_counts.update(write.kind for write in located)
+        is_located = set(map(id, located))
+        return [next(written) if id(write) in is_located else WriteResult(404, "not stored") for write in writes]
+
+    def _require_indices(self, kinds: set[str]) -> None:
+        """Raises StoreRefused if a kind has no index with the mapping of this program; asks once for each kind.
+
+        Without templates, which `setup` makes, a write would make an index with a guessed mapping.
+        """
+        if kinds <= self._set_up_kinds:
+            return
+        current = {
+            name.kind
+            for name in indices.stored_indices(self).values()
+            if name.version == schema.MAPPING_VERSIONS[name.kind]
+        }
+        if missing := sorted(kinds - current):
+            raise StoreRefused(
+                f"the store is not set up: {self.alias(missing[0])} has no index with the mapping of this program",
+                hint="media-monitor setup",
+            )
+        self._set_up_kinds |= current
 
     def _keep_as_dead_letters(self, rejected: Sequence[tuple[DocumentWrite, WriteResult]]) -> None:
         """Stores rejected documents as dead letters.

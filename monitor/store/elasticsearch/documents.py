@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64decode, b64encode
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ from monitor.store.records import Mark, MarkKind, OutboxRecord, SavedSearch, Url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+HASH_BYTES = 7  # of a signature; they are below 2**53
+OWN_STORY = "own"  # the field ``story`` of an address whose story has the same id
 
 # Fields of a story's document that `Story` does not have.
 INDEX_ONLY_FIELDS = (
@@ -60,11 +64,34 @@ def story_document(model: Story, signature: Sequence[int]) -> Json:
     document |= token_fields(model)
     document |= delay_fields("minutes_to_stored", document, reached_at=model.first_seen_at)
     if signature:
-        from monitor.similarity import bands
-
-        document["signature"] = list(signature)
-        document["bands"] = list(bands(signature))
+        document["signature"] = pack_signature(signature)
+        document |= band_field(signature)
     return document
+
+
+def pack_signature(signature: Sequence[int]) -> str:
+    """Returns a signature as base64 text of seven bytes for each hash; `unpack_signature` reads it."""
+    return b64encode(b"".join(number.to_bytes(HASH_BYTES, "big") for number in signature)).decode()
+
+
+def unpack_signature(text: str) -> tuple[int, ...]:
+    data = b64decode(text)
+    return tuple(int.from_bytes(data[start : start + HASH_BYTES], "big") for start in range(0, len(data), HASH_BYTES))
+
+
+def band_field(signature: Sequence[int]) -> Json:
+    """Returns the field by which the index finds the stories that share a band."""
+    from monitor.similarity import bands
+
+    return {"bands": [band_term(band) for band in bands(signature)]}
+
+
+def band_term(band: int) -> int:
+    """Returns the value by which the index finds a band: its low 32 bits, as a number with a sign.
+
+    Of two different bands, one in four billion has the same.
+    """
+    return (band & 0xFFFFFFFF) - (1 << 31)
 
 
 def delay_fields(name: str, document: Json, *, reached_at: datetime) -> Json:
@@ -87,6 +114,8 @@ def frontier_entry_document(model: FrontierEntry) -> Json:
     """Returns the document of a frontier entry with the fields of its candidate and of its outcome."""
     document = asdict(replace(model, outcome=None))
     document |= document.pop("candidate")
+    if document.pop("id") == model.story:
+        document["story"] = OWN_STORY
     if model.outcome:
         document |= {
             "disposition": model.outcome.disposition,
@@ -96,13 +125,12 @@ def frontier_entry_document(model: FrontierEntry) -> Json:
     return _json_document({name: value for name, value in document.items() if value not in ((), "")})
 
 
-def alias_document(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
+def alias_document(entry: FrontierEntry, story: str | None) -> Json:
     """Returns the document of an alias: a URL that led to the page of ``entry`` and is not fetched again.
 
     ``story`` is the id of that page's story, None if it has none.
     """
     return {
-        "id": url_id,
         "outlet": entry.candidate.outlet,
         "first_seen_at": rfc3339(entry.first_seen_at),
         "alias": True,
@@ -110,7 +138,14 @@ def alias_document(url_id: str, entry: FrontierEntry, story: str | None) -> Json
     }
 
 
-def read_frontier_entry(document: Json) -> FrontierEntry:
+def story_of_url(url_id: str, document: Json) -> str | None:
+    """Returns the id of the story that an address led to, None if it has none."""
+    story: str | None = document.get("story")
+    return url_id if story == OWN_STORY else story
+
+
+def read_frontier_entry(url_id: str, document: Json) -> FrontierEntry:
+    document = {**document, "id": url_id, "story": story_of_url(url_id, document)}
     times = _parse_time_fields(document, "published_at", "first_seen_at", "next_at", "settled_at")
     document = {"next_at": None, **times, "other_sources": tuple(document.get("other_sources", ()))}
     outcome = None
@@ -130,8 +165,8 @@ def read_frontier_entry(document: Json) -> FrontierEntry:
 def read_url_record(url_id: str, document: Json) -> FrontierEntry | UrlAlias:
     """Returns the record of a document in the index ``urls``: a frontier entry or an alias."""
     if document.get("alias"):
-        return UrlAlias(id=url_id, story=document.get("story"))
-    return read_frontier_entry(document)
+        return UrlAlias(id=url_id, story=story_of_url(url_id, document))
+    return read_frontier_entry(url_id, document)
 
 
 def notification_document(model: Notification) -> Json:

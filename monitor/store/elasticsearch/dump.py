@@ -68,7 +68,7 @@ class Dump:
             yield documents.read_hit(stored.document)
         for stored in self._cluster.find("outbox", MATCH_ALL_QUERY, sort=NOTIFICATION_KEY_SORT):
             yield documents.read_outbox_record(stored.document)
-        for stored in self._cluster.find("urls", MATCH_ALL_QUERY, sort=[{"id": "asc"}]):
+        for stored in self._cluster.scan("urls", MATCH_ALL_QUERY):
             yield documents.read_url_record(stored.id, stored.document)
         yield from (replace(state, holder=None, lease_until=None, fencing_token="") for state in self._leases.outlets())
         yield from (Snooze(alert=alert, until=until) for alert, until in self._outbox.snoozes().items())
@@ -202,7 +202,7 @@ def _create_write(record: OtherRecord) -> DocumentWrite:
             kind, name, document = "urls", record.id, documents.frontier_entry_document(record)
         case UrlAlias():
             kind, name = "urls", record.id
-            document = {"id": record.id, "alias": True, **({"story": record.story} if record.story else {})}
+            document = {"alias": True, **({"story": record.story} if record.story else {})}
         case OutletState():
             kind, name = "outlets", document_id(record.name)
             document = documents.outlet_document(replace(record, holder=None, lease_until=None))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from monitor.models import Candidate, Json, Outcome
-    from monitor.store.elasticsearch.cluster import Cluster
+    from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
     from monitor.store.records import UrlAlias
 
 #: Fields of a stored URL that decide whether a listed URL is new and which sources it lacks.
@@ -30,10 +30,10 @@ _COVERAGE_KEYS: tuple[Json, ...] = (
 )
 
 
+# An address has no field with its id to sort by, so equal ones of a response are put in order by `_in_order`.
 _NEWEST_FIRST_SORT: tuple[Json, ...] = (
     {"first_seen_at": "desc"},
     {"published_at": {"order": "desc", "missing": "_last"}},
-    {"id": "asc"},
 )
 
 
@@ -98,18 +98,18 @@ class Frontier:
         new = self._cluster.find(
             "urls", {"bool": {"filter": due, "must_not": [fetched, waiting]}}, sort=_NEWEST_FIRST_SORT, limit=limit
         )
-        ids = [stored.id for stored in new]
+        ids = [stored.id for stored in _in_order(new, newest_first=True)]
         others = self._cluster.find(
             "urls",
             {"bool": {"filter": [*due, fetched], "must_not": [waiting]}},
-            sort=[{"next_at": "asc"}, {"id": "asc"}],
+            sort=[{"next_at": "asc"}],
             limit=limit - len(ids),
         )
-        ids += [stored.id for stored in others]
+        ids += [stored.id for stored in _in_order(others)]
         # Gets the entries by id, because the search may miss what another process has written in the last second.
         stored_entries = self._cluster.get_documents("urls", ids)
         entries = (
-            documents.read_frontier_entry(stored_entries[name].document) for name in ids if name in stored_entries
+            documents.read_frontier_entry(name, stored_entries[name].document) for name in ids if name in stored_entries
         )
         return [
             entry for entry in entries if entry.next_at is not None and not is_ahead(entry.next_at, now, MAX_PAGE_WAIT)
@@ -118,7 +118,7 @@ class Frontier:
     def next_fetch_at(self, outlet: str, *, now: datetime) -> datetime | None:
         waiting = documents.time_within_query("next_at", after=now, until=now + MAX_PAGE_WAIT)
         query = {"bool": {"filter": [{"term": {"outlet": outlet}}, waiting]}}
-        order: list[Json] = [{"next_at": "asc"}, {"id": "asc"}]
+        order: list[Json] = [{"next_at": "asc"}]
         first = next(self._cluster.find("urls", query, sort=order, limit=1, fields=("next_at",)), None)
         return from_rfc3339(first.document["next_at"]) if first else None
 
@@ -131,14 +131,14 @@ class Frontier:
             return []
         terms = [{"term": {name: value}} for name, value in (("outlet", outlet), ("guid", guid), ("source", source))]
         query = {"bool": {"filter": terms}}
-        first = self._cluster.find("urls", query, sort=[{"first_seen_at": "asc"}, {"id": "asc"}], limit=limit)
-        return [documents.read_frontier_entry(stored.document) for stored in first]
+        first = self._cluster.find("urls", query, sort=[{"first_seen_at": "asc"}], limit=limit)
+        return [documents.read_frontier_entry(stored.id, stored.document) for stored in _in_order(first)]
 
     def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
-        newest = self._cluster.find(
-            "urls", _listed_by(outlet), sort=[{"first_seen_at": "desc"}, {"id": "asc"}], limit=limit
-        )
-        return [documents.read_frontier_entry(stored.document) for stored in newest]
+        newest = self._cluster.find("urls", _listed_by(outlet), sort=[{"first_seen_at": "desc"}], limit=limit)
+        return [
+            documents.read_frontier_entry(stored.id, stored.document) for stored in _in_order(newest, newest_first=True)
+        ]
 
     def coverage(self, outlet: str, *, since: datetime) -> list[CoverageCount]:
         query = _listed_by(outlet, {"range": {"first_seen_at": {"gte": rfc3339(since)}}})
@@ -170,6 +170,12 @@ class Frontier:
             SourceCoverage(source=source, listed=listed[source], listed_alone=alone[source])
             for source in sorted(listed)
         ]
+
+
+def _in_order(found: Iterable[StoredDocument], *, newest_first: bool = False) -> list[StoredDocument]:
+    """Returns documents in the order in which a search found them, and those that it takes for equal in order of id."""
+    sign = -1 if newest_first else 1
+    return sorted(found, key=lambda stored: ([sign * value for value in stored.sort], stored.id))
 
 
 def _listed_by(outlet: str, *filters: Json) -> Json:

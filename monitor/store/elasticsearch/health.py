@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.store.elasticsearch import migration, schema
+from monitor.store.elasticsearch import indices, schema
 from monitor.store.elasticsearch.client import translated_errors
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ _HINT_BY_BLOCK = {"read_only_allow_delete": "a node's disk is full: free space"}
 
 def index_faults(cluster: Cluster) -> list[str]:
     """Returns a line for each fault of the monitor's aliases, indices and templates.  Raises StoreError."""
-    versions = migration.stored_mapping_versions(cluster)
-    missing = [cluster.alias(kind) for kind in schema.DOCUMENT_KINDS if kind not in versions]
+    stored = indices.stored_indices(cluster)
+    kinds = {name.kind for name in stored.values()}
+    missing = [cluster.alias(kind) for kind in schema.DOCUMENT_KINDS if kind not in kinds]
     faults = [f"the alias {alias} is missing (media-monitor setup)" for alias in missing]
-    if versions:
-        names = [schema.index_name(cluster.prefix, kind, version) for kind, version in versions.items()]
+    if names := sorted(stored):
         faults += _red_indices(cluster, names)
         faults += _blocked_indices(cluster, names)
     faults += [f"the template {name} is missing (media-monitor setup)" for name in _missing_templates(cluster)]
@@ -55,9 +55,9 @@ def _missing_templates(cluster: Cluster) -> Iterator[str]:
     """Yields the names of missing templates; nothing if this key may not read templates (403)."""
     client = cluster.client.options(ignore_status=(403, 404))
     with translated_errors():
-        for name in schema.component_templates(cluster.prefix):
+        for name in schema.component_templates(cluster.prefix, cluster.settings):
             if client.cluster.get_component_template(name=name).meta.status == 404:
                 yield name
-        for name in schema.index_templates(cluster.prefix):
+        for name in schema.index_templates(cluster.prefix, cluster.settings):
             if client.indices.get_index_template(name=name).meta.status == 404:
                 yield name

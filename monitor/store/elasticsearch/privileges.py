@@ -39,6 +39,7 @@ def roles_by_key_name(prefix: str) -> dict[str, Json]:
     names = [
         name for kind in schema.DOCUMENT_KINDS for name in (f"{prefix}-{kind}", schema.index_pattern(prefix, kind))
     ]
+    partitions = [f"{prefix}-{schema.PARTITIONED_KIND}", schema.index_pattern(prefix, schema.PARTITIONED_KIND)]
     former_names = [
         name
         for kind in schema.FORMER_KIND_NAMES
@@ -52,7 +53,10 @@ def roles_by_key_name(prefix: str) -> dict[str, Json]:
         },
         "crawler": {
             "cluster": ["monitor"],
-            "indices": [{"names": names, "privileges": ["read", "write", "maintenance", "view_index_metadata"]}],
+            "indices": [
+                {"names": names, "privileges": ["read", "write", "maintenance", "view_index_metadata"]},
+                {"names": partitions, "privileges": ["manage"]},  # to make the next partition, and drop expired ones
+            ],
         },
         "reader": {
             "cluster": ["monitor"],

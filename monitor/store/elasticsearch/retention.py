@@ -7,20 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339, rfc3339
+from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS
 from monitor.store.elasticsearch.marks import MARK_SORT
 from monitor.store.microseconds import micros
 from monitor.store.records import ExpiryKey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster
     from monitor.store.records import StoryExpiry
 
+MATCH_ALL: Json = {"match_all": {}}
 EXPIRY_SORT: list[Json] = [{"first_seen_at": "asc"}, {"id": "asc"}]
 #: Kinds whose documents belong to a story, in the order in which they are deleted: before the story, so that a killed
 #: deletion is repeated.
@@ -59,38 +63,82 @@ class Retention:
         found = self._cluster.find("outbox", unsent, sort=KINDS_OF_STORY["outbox"], fields=("story",))
         return {stored.document["story"] for stored in found}
 
+    def drop_expired(self, expiry: StoryExpiry) -> int:
+        """See `Store.drop_expired`.  A part is a partition other than the last one."""
+        if not self._cluster.partitions.is_allowed:
+            return 0
+        self._cluster.partitions.open_all()
+        self._delete_lost_locations()
+        kept: Json = {"bool": {"must_not": [_story_query(expiry)]}}
+        for number in self._cluster.partitions.numbers(reread=True)[:-1]:
+            index = self._cluster.partitions.index(number)
+            if self._cluster.count_documents("stories", kept, index=index) or self._has_unsent(index):
+                continue
+            count = 0
+            for page in batched(self._cluster.scan("stories", MATCH_ALL, fields=(), index=index), PAGE_DOCUMENTS):
+                self._delete_of_stories([stored.id for stored in page])
+                count += len(page)
+            if self._cluster.partitions.drop(number, if_none_matches=kept) and count:
+                self._delete_lost_locations()
+                return count
+        return 0
+
+    def _has_unsent(self, index: str) -> bool:
+        """Returns True if a notification of a story in the index waits in the outbox."""
+        unsent: Json = {"bool": {"must_not": [{"exists": {"field": "sent_at"}}]}}
+        waiting = self._cluster.scan("outbox", unsent, fields=("story",))
+        return any(
+            self._cluster.count_documents("stories", {"ids": {"values": list(stories)}}, index=index)
+            for page in batched(waiting, PAGE_DOCUMENTS)
+            for stories in [{stored.document["story"] for stored in page}]
+        )
+
+    def _delete_lost_locations(self) -> None:
+        """Deletes the locations of stories in partitions that were dropped, also by a process that was killed."""
+        existing = [f"{number:06d}" for number in self._cluster.partitions.numbers(reread=True)]
+        lost: Json = {"bool": {"must_not": [{"terms": {"partition": existing}}]}}
+        for page in batched(self._cluster.scan("locations", lost, fields=()), PAGE_DOCUMENTS):
+            self._cluster.write_documents(  # one that conflicts has got another partition meanwhile
+                [
+                    DocumentWrite(kind="locations", id=stored.id, document={}, op="delete", revision=stored.revision)
+                    for stored in page
+                ]
+            )
+
     def delete_stories(self, ids: Sequence[str]) -> int:
+        """See `Store.delete_stories`.  The locations stay as long as their partition: another process may know them."""
+        self._delete_of_stories(ids)
+        return self._delete("stories", ids)
+
+    def _delete_of_stories(self, ids: Sequence[str]) -> None:
+        """Deletes the versions, hits and notifications of stories."""
         query: Json = {"terms": {"story": list(ids)}}
         for kind, sort in KINDS_OF_STORY.items():
             found = self._cluster.find(kind, query, sort=sort, fields=("story",))
             self._delete(kind, [stored.id for stored in found])
-        return self._delete("stories", ids)
 
-    def expired_urls(self, before: datetime, *, after: str, limit: int) -> list[str]:
+    def expired_urls(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
         query: Json = {
             "bool": {
                 "filter": [{"range": {"first_seen_at": {"lt": rfc3339(before)}}}],
                 "must_not": [{"exists": {"field": "next_at"}}, {"term": {"alias": True}}],
             }
         }
-        while True:
-            found = list(
-                self._cluster.find("urls", query, sort=[{"id": "asc"}], after=[after], limit=limit, fields=("story",))
-            )
-            story_of = {each.id: each.document.get("story") for each in found}
+        for page in batched(self._cluster.scan("urls", query, fields=("story",)), limit):
+            story_of = {each.id: documents.story_of_url(each.id, each.document) for each in page}
             stored = self._cluster.get_documents(
                 "stories", sorted({each for each in story_of.values() if each}), fields=()
             )
-            expired = [url for url, story in story_of.items() if story not in stored]
-            if expired or len(found) < limit:
-                return expired
-            after = found[-1].id
+            if expired := [url for url, story in story_of.items() if story not in stored]:
+                yield expired
 
     def delete_urls(self, ids: Sequence[str]) -> int:
         entries = self._cluster.get_documents("urls", ids, fields=("story",))
-        stories = sorted({each.document["story"] for each in entries.values() if each.document.get("story")})
+        stories = sorted(
+            {story for each in entries.values() if (story := documents.story_of_url(each.id, each.document))}
+        )
         aliases: Json = {"bool": {"filter": [{"term": {"alias": True}}, {"terms": {"story": stories}}]}}
-        found = self._cluster.find("urls", aliases, sort=[{"id": "asc"}], fields=("story",)) if stories else ()
+        found = list(self._cluster.scan("urls", aliases, fields=("story",))) if stories else []
         self._delete("urls", [stored.id for stored in found])
         return self._delete("urls", ids)
 

@@ -21,6 +21,7 @@ from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339, rfc3339
 from monitor.store import signature_index
 from monitor.store.elasticsearch.client import nested_value, translated_errors
+from monitor.store.elasticsearch.documents import unpack_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -164,15 +165,15 @@ class SignatureCache:
             self._stopped.wait(FOLLOW_SECONDS)
 
     def _read_new(self) -> None:
-        """Reads the writes since the last read; the alias may lead to another index by now."""
+        """Reads the writes since the last read; there may be further partitions by now."""
         with translated_errors():
-            response = self._cluster.client.search_shards(index=self._cluster.alias("stories"))
+            response = self._cluster.client.search_shards(index=self._cluster.partitions.indices_since(self._since))
         current = sorted(
             {(copy["index"], copy["shard"]) for copies in nested_value(response, "shards") for copy in copies}
         )
         self._shards = {key: self._shards.get(key, ShardProgress()) for key in current}
-        for (_, number), shard in self._shards.items():
-            for page in batched(self._written(number, shard), PAGE_SIGNATURES):
+        for key, shard in self._shards.items():
+            for page in batched(self._written(key, shard), PAGE_SIGNATURES):
                 if self._stopped.is_set():
                     return
                 self._signatures.put(_story_signature(stored) for stored in page)
@@ -180,7 +181,7 @@ class SignatureCache:
                 shard.recent.extend(numbers)
                 shard.highest = max(shard.highest, *numbers)
 
-    def _written(self, number: int, shard: ShardProgress) -> Iterator[StoredDocument]:
+    def _written(self, key: tuple[str, int], shard: ShardProgress) -> Iterator[StoredDocument]:
         """Yields the stories of a shard that were written since it was last read, with an overlap."""
         first_seen: Json = {"range": {"first_seen_at": {"gte": rfc3339(self._since)}}}
         behind: Json = {"range": {"_seq_no": {"gt": shard.highest - OVERLAP_SEQUENCE_NUMBERS}}}
@@ -191,7 +192,7 @@ class SignatureCache:
             sort=[{"_seq_no": "asc"}],
             fields=["cluster", "first_seen_at", "signature"],
             page=PAGE_SIGNATURES,
-            shard=number,
+            shard=key,
             refresh=False,
         )
 
@@ -202,5 +203,5 @@ def _story_signature(stored: StoredDocument) -> StorySignature:
         story=stored.id,
         cluster=document["cluster"],
         first_seen_at=from_rfc3339(document["first_seen_at"]),
-        signature=tuple(document.get("signature", ())),
+        signature=unpack_signature(document.get("signature", "")),
     )

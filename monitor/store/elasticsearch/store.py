@@ -10,7 +10,7 @@ from monitor.errors import StoreUnavailable
 from monitor.models import now, rfc3339
 from monitor.plural import plural
 from monitor.store.composed import ComposedStore
-from monitor.store.elasticsearch import client, health, migration, schema
+from monitor.store.elasticsearch import client, health, indices, migration, schema
 from monitor.store.elasticsearch.client import translated_errors
 from monitor.store.elasticsearch.cluster import Cluster
 from monitor.store.elasticsearch.dead_letters import DeadLetters
@@ -71,7 +71,7 @@ class ElasticsearchStore(ComposedStore):
 
         A relative ``ca_file`` is resolved against ``base``.  Raises StoreRefused if the settings are invalid.
         """
-        cluster = Cluster(client.create_client(settings, base), settings.prefix)
+        cluster = Cluster(client.create_client(settings, base), settings)
         return cls(cluster, displayed_hosts=client.displayed_hosts(settings))
 
     @property
@@ -86,11 +86,18 @@ class ElasticsearchStore(ComposedStore):
 
     def put_templates(self) -> list[str]:
         """Writes all index templates again and returns their names; for `media-monitor setup`."""
-        return migration.put_templates(self.cluster)
+        return indices.put_templates(self.cluster)
+
+    def take_back_migrations(self) -> list[str]:
+        """Undoes migrations that are not complete; returns the names of the indices in use again.
+
+        Processes of the version before can then go on, those of this one must not run.
+        """
+        return migration.take_back_migrations(self.cluster)
 
     def ping(self) -> str:
         """See `Store.ping`.  The privileges of a crawler's API key suffice."""
-        versions = migration.stored_mapping_versions(self.cluster)
+        versions = indices.stored_mapping_versions(self.cluster)
         missing = [kind for kind in schema.DOCUMENT_KINDS if kind not in versions]
         state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
         if not missing and (rejected := self.dead_letters.count_dead_letters()):

@@ -293,7 +293,8 @@ class Stories:
     ) -> list[tuple[str, str, tuple[int, ...]]]:
         from monitor.similarity import bands
 
-        shared_bands = [{"constant_score": {"filter": {"term": {"bands": str(band)}}}} for band in bands(signature)]
+        terms = [documents.band_term(band) for band in bands(signature)]
+        shared_bands = [{"constant_score": {"filter": {"term": {"bands": term}}}} for term in terms]
         if not shared_bands:
             return []
         recent = {"range": {"first_seen_at": {"gte": rfc3339(since)}}}
@@ -304,7 +305,11 @@ class Stories:
             limit=MAX_NEAR_DUPLICATES,
             fields=["cluster", "signature"],
         )
-        return [(stored.id, stored.document["cluster"], tuple(stored.document["signature"])) for stored in matches]
+        found = [
+            (stored.id, stored.document["cluster"], documents.unpack_signature(stored.document["signature"]))
+            for stored in matches
+        ]
+        return [each for each in found if not set(bands(signature)).isdisjoint(bands(each[2]))]
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         filters: list[Json] = []
@@ -371,9 +376,7 @@ def _writes_after_story(commit: PageCommit, rejected: str | None) -> Iterator[Do
     yield DocumentWrite(kind="urls", id=entry.id, document=documents.frontier_entry_document(entry))
     story = commit.story.id if commit.story else commit.entry.story
     for alias in commit.aliases:
-        yield DocumentWrite(
-            kind="urls", id=alias, document=documents.alias_document(alias, commit.entry, story), op="create"
-        )
+        yield DocumentWrite(kind="urls", id=alias, document=documents.alias_document(commit.entry, story), op="create")
 
 
 def version_write(story: Json) -> DocumentWrite:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.itertools_compat import batched
 from monitor.store.records import ExpiryKey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from monitor.store.memory.state import MemoryState
@@ -31,6 +32,9 @@ class Retention:
             ]
         return sorted(key for key in expired if after is None or key > after)[:limit]
 
+    def drop_expired(self, expiry: StoryExpiry) -> int:  # noqa: ARG002  the store has no parts
+        return 0
+
     def delete_stories(self, ids: Sequence[str]) -> int:
         with self._state.lock:
             deleted = [story for story in ids if self._state.story_versions.pop(story, None)]
@@ -41,7 +45,7 @@ class Retention:
                     del records[key]  # type: ignore[arg-type]  # each dict has its own kind of key
         return len(deleted)
 
-    def expired_urls(self, before: datetime, *, after: str, limit: int) -> list[str]:
+    def expired_urls(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
         with self._state.lock:
             expired = [
                 entry.id
@@ -50,7 +54,7 @@ class Retention:
                 and entry.next_at is None
                 and entry.story not in self._state.story_versions
             ]
-        return sorted(each for each in expired if each > after)[:limit]
+        yield from map(list, batched(sorted(expired), limit))
 
     def delete_urls(self, ids: Sequence[str]) -> int:
         with self._state.lock:

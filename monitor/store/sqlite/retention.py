@@ -10,7 +10,7 @@ from monitor.store.records import ExpiryKey
 from monitor.store.sqlite import rows, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from monitor.store.records import StoryExpiry
@@ -40,6 +40,9 @@ class Retention:
             found = rows.fetch(connection, sql.SELECT_EXPIRED_STORIES, parameters)
         return [ExpiryKey(from_micros(first_seen_at), identifier) for first_seen_at, identifier in found]
 
+    def drop_expired(self, expiry: StoryExpiry) -> int:  # noqa: ARG002  the store has no parts
+        return 0
+
     def delete_stories(self, ids: Sequence[str]) -> int:
         deleted = 0
         with self._database.write_transaction() as connection:
@@ -54,10 +57,16 @@ class Retention:
                 connection.execute(statement, (rows.json_text(list(ids)),))
         return deleted
 
-    def expired_urls(self, before: datetime, *, after: str, limit: int) -> list[str]:
-        with self._database.read_connection() as connection:
-            found = rows.fetch(connection, sql.SELECT_EXPIRED_URLS, (after, micros(before), limit))
-        return [str(identifier) for (identifier,) in found]
+    def expired_urls(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
+        after = ""
+        while True:
+            with self._database.read_connection() as connection:
+                found = rows.fetch(connection, sql.SELECT_EXPIRED_URLS, (after, micros(before), limit))
+            if not found:
+                return
+            ids = [str(identifier) for (identifier,) in found]
+            yield ids
+            after = ids[-1]
 
     def delete_urls(self, ids: Sequence[str]) -> int:
         with self._database.write_transaction() as connection:
