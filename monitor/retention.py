@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.models import from_rfc3339, now, rfc3339
@@ -15,7 +16,7 @@ from monitor.store.records import StoryExpiry
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from monitor.config import Config
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STORIES_PER_BATCH = 100
-URLS_PER_BATCH = 1000
+IDS_PER_BATCH = 1000
 PAUSE_SECONDS = 0.2  # of `run` between two batches
 INTERVAL = timedelta(hours=6)  # between two cleanups, of all processes together
 LAST_CLEANUP_KEY = "retention/last_cleanup"  # setting with the time at which the last cleanup began
@@ -38,10 +39,12 @@ class Deleted:
     """How many records a cleanup deleted, or would delete."""
 
     stories: int = 0
+    findings: int = 0  # of volume alerts, and what the outbox has of digests without a story
     urls: int = 0
 
     def __str__(self) -> str:
-        return f"{plural(self.stories, 'story', 'stories')} and {plural(self.urls, 'URL')}"
+        findings = f", {plural(self.findings, 'finding')}" if self.findings else ""
+        return f"{plural(self.stories, 'story', 'stories')}{findings} and {plural(self.urls, 'URL')}"
 
 
 def story_expiry(keep_for: KeepFor, time: datetime) -> StoryExpiry | None:
@@ -70,8 +73,16 @@ class Cleanup:
         self._story_expiry = story_expiry(config.keep_for, time)
         self._urls_before = time - config.keep_for.urls if config.keep_for.urls else None
         self._last_story: ExpiryKey | None = None
-        self._url_batches: Iterator[list[str]] | None = None
-        self._parts = deque([self._drop_stories, self._delete_stories, self._delete_urls, self._give_back_space])
+        self._id_batches: Iterator[list[str]] | None = None  # of findings, then of URLs
+        self._parts = deque(
+            [
+                self._drop_stories,
+                self._delete_stories,
+                self._delete_findings,
+                self._delete_urls,
+                self._give_back_space,
+            ]
+        )
 
     def delete_batch(self) -> bool:
         """Deletes a batch of stories or URLs, or gives back some space; returns False if nothing is left.
@@ -101,18 +112,33 @@ class Cleanup:
             self._last_story = keys[-1]
         return bool(keys)
 
+    def _delete_findings(self) -> bool:
+        if self._story_expiry is None or self._story_expiry.matched_before is None:
+            return False
+        expired = partial(self._store.expired_findings, self._story_expiry.matched_before)
+        count = self._delete_ids(expired, self._store.delete_stories)
+        self.deleted.findings += count
+        return count > 0
+
     def _delete_urls(self) -> bool:
         if self._urls_before is None:
             return False
-        if self._url_batches is None:
-            self._url_batches = self._store.expired_urls(self._urls_before, limit=URLS_PER_BATCH)
-        batches, self._url_batches = self._url_batches, None  # begins anew after a StoreError
-        ids = next(batches, None)
-        if ids is None:
-            return False
-        self.deleted.urls += len(ids) if self._dry_run else self._store.delete_urls(ids)
-        self._url_batches = batches
-        return True
+        count = self._delete_ids(partial(self._store.expired_urls, self._urls_before), self._store.delete_urls)
+        self.deleted.urls += count
+        return count > 0
+
+    def _delete_ids(
+        self, expired_ids: Callable[..., Iterator[list[str]]], delete: Callable[[list[str]], object]
+    ) -> int:
+        """Deletes the next list of expired ids and returns how many they are; 0 after the last one."""
+        batches, self._id_batches = self._id_batches, None  # begins anew after a StoreError
+        batches = batches or expired_ids(limit=IDS_PER_BATCH)
+        ids = next(batches, [])
+        if ids:
+            if not self._dry_run:
+                delete(ids)
+            self._id_batches = batches
+        return len(ids)
 
     def _give_back_space(self) -> bool:
         return not self._dry_run and self._store.give_back_space()

@@ -19,7 +19,7 @@ from monitor.query import parse
 from monitor.retention import Deleted, begin_cleanup, delete_expired
 from monitor.store.memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
-from store.examples import candidate, frontier_entry, page_commit, story
+from store.examples import candidate, frontier_entry, hit, page_commit, story
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +85,16 @@ def test_a_batch_is_repeated_after_the_store_was_away(monkeypatch: pytest.Monkey
         pass
     assert cleanup.deleted == Deleted(stories=5)
     assert urls(store) == []
+
+
+def test_findings_are_kept_as_long_as_stories_with_a_hit() -> None:
+    store, example = MemoryStore(), story("example")
+    for days in (40, 20):
+        at = now() - days * DAY
+        store.load([hit("banks", example, story=f"finding-{days}", matched_at=at)])
+    assert [*delete_expired(store, config(stories="15d", matched="30d"))] == [Deleted(findings=1)]
+    assert [each.story for each in store.hits()] == ["finding-20"]
+    assert str(Deleted(stories=2, findings=1)) == "2 stories, 1 finding and 0 URLs"
 
 
 def test_nothing_is_deleted_without_keep_for() -> None:

@@ -100,6 +100,7 @@ class ComposedStore:
         self.expired_stories = retention.expired_stories
         self.drop_expired = retention.drop_expired
         self.delete_stories = retention.delete_stories
+        self.expired_findings = retention.expired_findings
         self.expired_urls = retention.expired_urls
         self.delete_urls = retention.delete_urls
         self.give_back_space = retention.give_back_space

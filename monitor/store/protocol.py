@@ -453,6 +453,13 @@ class Retention(Protocol):
         The URLs stay, so that no source that lists one makes it be fetched again.
         """
 
+    def expired_findings(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
+        """Yields the ids that hits and notifications older than a time have in place of a story's, with a dash.
+
+        Leaves out ids of which a notification is unsent.  In lists of up to ``limit``, none of them empty; each may be
+        deleted, by `delete_stories`, before the next one is read.
+        """
+
     def expired_urls(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
         """Yields the ids of URLs first seen before a time that wait for no fetch and have no stored story.
 

@@ -35,6 +35,8 @@ from monitor.store.records import (
     DayCount,
     Mark,
     MarkKind,
+    OutboxRecord,
+    Record,
     SavedSearch,
     StoryExpiry,
     StoryHistory,
@@ -1445,6 +1447,29 @@ class Setup:
             [(kept.id, kept.cluster, signature(kept.text))],
         )
         assert store.enqueue([candidate("deleted")], now=NOW) == []  # its URL is not fetched again
+
+    def test_old_findings_expire_once_they_are_sent(self, store: Store) -> None:
+        old, example = NOW - 40 * DAY, story("kept")
+        store.commit([page_commit(example, hits=(hit("banks", example, matched_at=old),))])
+        records: list[Record] = []
+        for name, at, sent_at in (
+            ("finding-a", old, old),
+            ("finding-b", old, old),
+            ("finding-new", NOW, NOW),
+            ("finding-waits", old, None),
+        ):
+            records.append(hit("banks", example, story=name, matched_at=at))
+            waiting = notification("banks", example, story=name, created_at=at)
+            records.append(OutboxRecord(notification=waiting, sent_at=sent_at))
+        placeholder = notification("digest", example, story="no-story-20261012", created_at=old)
+        store.load([*records, OutboxRecord(notification=placeholder, sent_at=old)])
+        expired = [name for names in store.expired_findings(NOW - 30 * DAY, limit=2) for name in names]
+        assert {*expired} == {"finding-a", "finding-b", "no-story-20261012"}
+        store.delete_stories(expired)
+        assert [*store.expired_findings(NOW - 30 * DAY, limit=2)] == []
+        assert sorted(each.story for each in store.hits()) == sorted([example.id, "finding-new", "finding-waits"])
+        assert [each.story for each in store.outbox()] == ["finding-waits"]
+        assert [len(store.story_notifications(name)) for name in ("finding-new", *expired)] == [1, 0, 0, 0]
 
     def test_a_url_expires_without_its_story_only(self, store: Store) -> None:
         stored = story("stored", first_seen_at=NOW - 40 * DAY)

@@ -117,6 +117,15 @@ class Retention:
             found = self._cluster.find(kind, query, sort=sort, fields=("story",))
             self._delete(kind, [stored.id for stored in found])
 
+    def expired_findings(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
+        for kind, field in (("hits", "matched_at"), ("outbox", "created_at")):
+            old: Json = {"range": {field: {"lt": rfc3339(before)}}}
+            query: Json = {"bool": {"filter": [{"wildcard": {"story": {"value": "*-*"}}}, old]}}
+            for page in batched(self._cluster.scan(kind, query, fields=("story",)), limit):
+                ids = {stored.document["story"] for stored in page}
+                if expired := sorted(ids - self._stories_with_unsent(sorted(ids))):
+                    yield expired
+
     def expired_urls(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
         query: Json = {
             "bool": {

@@ -45,6 +45,15 @@ class Retention:
                     del records[key]  # type: ignore[arg-type]  # each dict has its own kind of key
         return len(deleted)
 
+    def expired_findings(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
+        with self._state.lock:
+            unsent = {each.notification.story for each in self._state.outbox.values() if each.sent_at is None}
+            found = {hit.story for hit in self._state.hits.values() if hit.matched_at < before}
+            found |= {
+                each.notification.story for each in self._state.outbox.values() if each.notification.created_at < before
+            }
+        yield from map(list, batched(sorted(story for story in found - unsent if "-" in story), limit))
+
     def expired_urls(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
         with self._state.lock:
             expired = [

@@ -57,6 +57,17 @@ class Retention:
                 connection.execute(statement, (rows.json_text(list(ids)),))
         return deleted
 
+    def expired_findings(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
+        parameters: dict[str, str | int] = {"before": micros(before), "after": "", "limit": limit}
+        while True:
+            with self._database.read_connection() as connection:
+                found = rows.fetch(connection, sql.SELECT_EXPIRED_FINDINGS, parameters)
+            if not found:
+                return
+            ids = [str(identifier) for (identifier,) in found]
+            yield ids
+            parameters["after"] = ids[-1]
+
     def expired_urls(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
         after = ""
         while True:

@@ -429,6 +429,15 @@ DELETE FROM hit WHERE alert IN (SELECT name FROM alerts) AND story IN (SELECT va
     "DELETE FROM outbox WHERE story IN (SELECT value FROM json_each(?))",
     "DELETE FROM mark WHERE story IN (SELECT value FROM json_each(?))",
 )
+#: A hit or notification that is about no story has a dash in place of an id.
+SELECT_EXPIRED_FINDINGS = """
+SELECT story FROM (
+  SELECT story FROM hit WHERE story GLOB '*-*' AND matched_at < :before
+  UNION SELECT story FROM outbox WHERE story GLOB '*-*' AND created_at < :before
+) AS finding
+WHERE story > :after AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.story = finding.story AND sent_at IS NULL)
+ORDER BY story LIMIT :limit
+"""
 SELECT_EXPIRED_URLS = """
 SELECT id FROM frontier
 WHERE id > ? AND first_seen_at < ? AND next_at IS NULL
