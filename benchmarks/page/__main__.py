@@ -180,10 +180,10 @@ def measure_readers_beside_crawls(
         publish(sites, next(batches))
         alone.append(crawl_seconds(config))
         publish(sites, next(batches))
-        with Readers(server, readers, pause) as reading:
+        with Readers(server, readers, pause) as sender:
             time.sleep(2)
             beside.append(crawl_seconds(config))
-        times += reading.times
+        times += sender.times
     pages = OUTLETS * PAGES_PER_OUTLET
     print(f"{readers} readers, a search of each every {pause:g} s, while a crawl of {pages} pages runs:")
     print(f"  {len(times)} searches, median {statistics.median(times):.0f}, p95 {p95(times):.0f} ms")

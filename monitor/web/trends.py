@@ -226,8 +226,8 @@ def _trend(
     )
 
 
-def _per_cent(part: int, whole: int) -> float:
-    return 100 * part / whole if whole else 0.0
+def _per_cent(part: int, total: int) -> float:
+    return 100 * part / total if total else 0.0
 
 
 def _spikes(name: str, values: Sequence[int], labels: Sequence[str]) -> list[Spike]:
