@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from monitor.config.load import load_bytes
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from monitor.config import Config
     from monitor.models import Json
@@ -66,15 +67,29 @@ def write_config(path: Path, text: str, *, environ: Mapping[str, str], expected_
     config = load_bytes(text.encode(), path, environ)
     try:
         target = path.resolve()
-        current = target.read_text(encoding="utf-8")
-        if expected_digest is not None and digest_of(current) != expected_digest:
-            raise MonitorError(f"{path} was changed meanwhile", hint="nothing was written; look at it and try again")
-        _replace_file(target, text)
+        with _locked_directory(target.parent):
+            current = target.read_text(encoding="utf-8")
+            if expected_digest is not None and digest_of(current) != expected_digest:
+                raise MonitorError(
+                    f"{path} was changed meanwhile", hint="nothing was written; look at it and try again"
+                )
+            _replace_file(target, text)
     except OSError as error:
         raise MonitorError(
             f"{path} cannot be written: {error.strerror}", hint="the file and its directory must be writable"
         ) from None
     return config
+
+
+@contextmanager
+def _locked_directory(directory: Path) -> Iterator[None]:
+    """Lets other threads and processes that write a configuration there wait; a killed process holds no lock."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _replace_file(path: Path, text: str) -> None:

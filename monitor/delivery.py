@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Config
+    from monitor.feed_files import FeedFiles
     from monitor.notify.channel import Channel
     from monitor.store import Store
 
@@ -39,7 +41,7 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
     Without ``mail.url`` the channel email is not configured: the dispatcher only counts its due notifications, and
     logs what it would report to ``mail.ops``.
     """
-    feeds_config = config
+    config_of_file = config  # without the alert of the canary
     if config.canary:
         from monitor.canary import with_canary_alert
 
@@ -48,33 +50,42 @@ def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], dat
     email = channels.get(CHANNEL_NAME)
     empty_digests = EmptyDigests(store, config.alerts)
     planned_snoozes = PlannedSnoozes(store)
-    others = list(_other_tasks(store, config, feeds_config, now))
+    sources = list(_notification_sources(store, config, now))
+    feed_files = _feed_files(store, config_of_file, now)
 
     def queue_what_is_due() -> None:
         planned_snoozes.begin_due(now=now())
-        for task in others:
-            try:
-                task()
-            except StoreError:
-                raise
-            except Exception:  # a fault of one of them must not keep the mail
-                log.exception("a task before the delivery failed")
+        for source in sources:
+            _call_without_faults(source)
         if placeholders := empty_digests.due_placeholders(now=now()):
             store.load([OutboxRecord(notification=each, sent_at=None) for each in placeholders])
             for each in placeholders:
                 empty_digests.record([each.alert], at=each.due_at)
 
     reports = OpsMail(config, email) if email else None
-    return Dispatcher(store, config, channels, reports, before_delivery=queue_what_is_due, now=now)
+    return Dispatcher(
+        store,
+        config,
+        channels,
+        reports,
+        before_delivery=queue_what_is_due,
+        after_delivery=partial(_call_without_faults, feed_files.write_due) if feed_files else lambda: None,
+        now=now,
+    )
 
 
-def _other_tasks(
-    store: Store, config: Config, feeds_config: Config, now: Callable[[], datetime]
-) -> Iterator[Callable[[], None]]:
-    """Yields what the configuration has done before each delivery: the canary, volume alerts and feeds.
+def _call_without_faults(task: Callable[[], None]) -> None:
+    """Calls a task of a delivery.  Raises StoreError; logs any other fault, which must not keep the mail."""
+    try:
+        task()
+    except StoreError:
+        raise
+    except Exception:
+        log.exception("a task of the delivery failed")
 
-    ``feeds_config`` is the configuration without the alert of the canary.
-    """
+
+def _notification_sources(store: Store, config: Config, now: Callable[[], datetime]) -> Iterator[Callable[[], None]]:
+    """Yields what queues notifications before each delivery: the canary and volume alerts, if there are any."""
     if config.canary:
         from monitor.canary import CanarySchedule
 
@@ -83,10 +94,14 @@ def _other_tasks(
         from monitor.volume.watch import VolumeWatch
 
         yield VolumeWatch(store, config, now=now).queue_findings
-    if config.feeds:
-        from monitor.feed_files import FeedFiles
 
-        yield FeedFiles(store, feeds_config, Path(config.feeds), now=now).write_due
+
+def _feed_files(store: Store, config: Config, now: Callable[[], datetime]) -> FeedFiles | None:
+    if not config.feeds:
+        return None
+    from monitor.feed_files import FeedFiles
+
+    return FeedFiles(store, config, Path(config.feeds), now=now)
 
 
 def configured_channels(config: Config) -> dict[str, Channel]:

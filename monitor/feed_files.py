@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from monitor import __version__
-from monitor.errors import QueryError
+from monitor.errors import QueryError, StoreRefused
 from monitor.models import now as clock
 from monitor.models import rfc3339
 from monitor.query import parse
@@ -155,7 +155,7 @@ class FeedFiles:
         """Writes the files of alerts, topics and searches that may have new stories, at most once in `WRITE_INTERVAL`.
 
         Leaves out searches whose stories depend on the user.  Logs why a file cannot be written, once for each reason.
-        Raises StoreError.
+        Raises StoreUnavailable.
         """
         at = self._now()
         if self._written_at is not None and at - self._written_at < WRITE_INTERVAL:
@@ -165,8 +165,8 @@ class FeedFiles:
             for source in self._changed_sources():
                 try:
                     self._write(source, at)
-                except (QueryError, BadRequest) as error:
-                    message = f"the {source.kind} {source.name} is invalid: {error}"
+                except (QueryError, BadRequest, StoreRefused) as error:
+                    message = f"the {source.kind} {source.name} has no feed: {error}"
                     faults[message] = message
         except OSError as error:
             reason = error.strerror or str(error)

@@ -74,11 +74,13 @@ def unstar(store: Marks, story: str, *, user: str) -> None:
 
 
 def mark_read(store: Marks, versions: Mapping[str, int], *, user: str, at: datetime) -> None:
-    """Marks the given versions of stories as read."""
+    """Marks the given versions of stories as read; a later version that is marked already stays so."""
+    known = marks_of_stories(store, list(versions), user=user)
     store.put_marks(
         [
             Mark(kind=MarkKind.READ, story=story, key=user, user=user, made_at=at, version=version)
             for story, version in versions.items()
+            if (read := known[story].read) is None or read.version < version
         ]
     )
 
@@ -113,11 +115,12 @@ def add_note(store: Marks, story: str, text: str, *, user: str, at: datetime, id
     if len(text) > MAX_NOTE_CHARACTERS:
         raise BadRequest("note", f"longer than {MAX_NOTE_CHARACTERS:,} characters: it has {len(text):,}")
     notes = marks_of_stories(store, [story], user=user)[story].notes
+    key = identifier if _is_identifier(identifier) else new_identifier()
+    if key in {mark.key for mark in notes}:
+        return
     if len(notes) >= MAX_NOTES:
         raise BadRequest("note", f"a story has at most {MAX_NOTES} notes; delete one first")
-    key = identifier if _is_identifier(identifier) else new_identifier()
-    if key not in {mark.key for mark in notes}:
-        store.put_marks([Mark(kind=MarkKind.NOTE, story=story, key=key, user=user, made_at=at, text=text)])
+    store.put_marks([Mark(kind=MarkKind.NOTE, story=story, key=key, user=user, made_at=at, text=text)])
 
 
 def delete_note(store: Marks, story: str, identifier: str) -> None:

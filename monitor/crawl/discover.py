@@ -12,12 +12,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from monitor.config.access import ACCESS_KEYS
 from monitor.crawl.budgeted_fetch import fetched_source
 from monitor.crawl.document_parsers import parse_document
 from monitor.crawl.sources import Source, SourceResult, read_source
 from monitor.discovery import autodiscovery
 from monitor.discovery.feed_head import feed_head, is_feed
 from monitor.discovery.filter_candidates import filter_candidates
+from monitor.egress.own_sites import OwnSites
 from monitor.errors import FetchError, drop_frames
 from monitor.failures import FailureKind
 from monitor.models import Page, SourceDiscovery
@@ -124,7 +126,8 @@ async def discover_sources(
 async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet, tuple[str, ...]]:
     """Returns the outlet with the address of its site and, if its address is that of a feed, the feed.
 
-    The site of a feed that names none is the root of its host.  Raises FetchError if there is no such page (404, 410).
+    The site of a feed that names none is the root of its host.  One that is not the outlet's own gets none of its
+    headers and credentials, which the feed would else lead to any site.  Raises FetchError if there is no such page (404, 410).
     """
     try:
         result = await fetcher.fetch_source(outlet, outlet.url)
@@ -135,7 +138,14 @@ async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet
     if result.page is None or not is_feed(result.page.body):
         return outlet, ()
     head = await parse_document(outlet.name, feed_head, result.page.body, url=result.page.url)
-    return outlet.model_copy(update={"url": head.site or urljoin(outlet.url, "/")}), (outlet.url,)
+    site = outlet.model_copy(update={"url": head.site or urljoin(outlet.url, "/")})
+    return (site if site.url in OwnSites.of(outlet) else _without_access(site)), (outlet.url,)
+
+
+def _without_access(outlet: Outlet) -> Outlet:
+    """Returns the outlet without the headers, credentials and rights that are those of another site."""
+    keys = (*ACCESS_KEYS, "hosts", "verify")
+    return outlet.model_copy(update={key: type(outlet).model_fields[key].get_default() for key in keys})
 
 
 async def feed_title(outlet: Outlet, discovered: DiscoveredSources, fetcher: Fetcher) -> str:

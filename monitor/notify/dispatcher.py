@@ -63,7 +63,7 @@ class Dispatcher:
     """Delivers each notification of the outbox through its channel.  Several processes may deliver at the same time.
 
     ``channels`` are the configured channels by name.  Notifications of other channels stay in the outbox.
-    ``before_delivery`` may add notifications to it.
+    ``before_delivery`` may add notifications to it.  ``after_delivery`` does what no message waits for.
     """
 
     def __init__(
@@ -74,9 +74,10 @@ class Dispatcher:
         reports: OperatorReports | None = None,
         *,
         before_delivery: Callable[[], None] = lambda: None,
+        after_delivery: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = clock,
     ) -> None:
-        self._before_delivery = before_delivery
+        self._before_delivery, self._after_delivery = before_delivery, after_delivery
         self._store = store
         self._config = config
         self._channels = channels
@@ -115,6 +116,8 @@ class Dispatcher:
                     stop=stop,
                     store_retry_timeout=store_retry_timeout,
                 ).deliver(has_due=not due.keys().isdisjoint(self._channels))
+        if not stop():
+            self._after_delivery()
         return report
 
     def retry_failed_now(self) -> None:

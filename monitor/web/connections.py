@@ -66,6 +66,15 @@ class LimitedConnection(H11Protocol):
         super().timeout_keep_alive_handler()
         self._start_write_deadline()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():  # then uvicorn waits until the client has read everything
+            self._start_write_deadline()
+
+    def send_400_response(self, msg: str) -> None:
+        super().send_400_response(msg)
+        self._start_write_deadline()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         for deadline in (self._request_deadline, self._write_deadline):

@@ -80,8 +80,8 @@ def _save(request: Request, form: FormData) -> Response:
     if search.result is None:
         raise HTTPException(404, "The site is still searched, or could not be.")
     fields = {key: text_field(form, key) for key in TEXT_FIELDS}
-    chosen = [int(value) for value in form.getlist("source") if isinstance(value, str) and value.isdecimal()]
-    chosen = [number for number in chosen if number < len(search.result["sources"])]
+    ticked = set(form.getlist("source"))
+    chosen = [number for number in range(len(search.result["sources"])) if str(number) in ticked]
     digest = text_field(form, "digest")
     path, environ = services.config_file.path, services.config_file.environ
     try:

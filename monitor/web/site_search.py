@@ -134,18 +134,19 @@ class SiteSearches:
         if len(printed) > MAX_RESULT_BYTES:
             _kill(process)
         status = process.wait()
-        deadline.cancel()
+        _kill(process)  # what it has started and left behind, which may hold its output open
         progress.join()
+        deadline.cancel()
         process.stdout.close()
         with self._lock:
             search = self._searches[key]
             del self._processes[key]
             if is_late.is_set():
                 ended = replace(search, error=f"the search took longer than {MAX_SEARCH_SECONDS:g} seconds")
-            elif status == 0:
-                ended = replace(search, result=orjson.loads(printed))
             elif len(printed) > MAX_RESULT_BYTES:
                 ended = replace(search, error="the site has too much to show here")
+            elif status == 0:
+                ended = _with_result(search, printed)
             else:
                 ended = replace(search, error=search.progress.removeprefix("error: "))
             self._searches[key] = ended
@@ -158,6 +159,13 @@ class SiteSearches:
                 if text := line.decode(errors="replace").strip():
                     with self._lock:
                         self._searches[key] = replace(self._searches[key], progress=text[:500])
+
+
+def _with_result(search: SiteSearch, printed: bytes) -> SiteSearch:
+    try:
+        return replace(search, result=orjson.loads(printed))
+    except orjson.JSONDecodeError:
+        return replace(search, error="the search ended without a result; try again")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

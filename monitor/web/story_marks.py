@@ -72,7 +72,8 @@ async def mark_page_read(request: Request) -> Response:
     versions = {}
     for shown in text_field(form, "stories").split()[:MAX_STORIES]:
         story, _, version = shown.partition(":")
-        versions[story] = _version_number(version)
+        if story:
+            versions[story] = _version_number(version)
     await run_in_threadpool(marks.mark_read, services_of(request).store, versions, user=user_of(request).name, at=now())
     return RedirectResponse(own_path(text_field(form, "next")), 303)
 
