@@ -127,7 +127,8 @@ async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet
     """Returns the outlet with the address of its site and, if its address is that of a feed, the feed.
 
     The site of a feed that names none is the root of its host.  One that is not the outlet's own gets none of its
-    headers and credentials, which the feed would else lead to any site.  Raises FetchError if there is no such page (404, 410).
+    headers and credentials, which the feed would else lead to any site.  Raises FetchError if there is no such page
+    (404, 410).
     """
     try:
         result = await fetcher.fetch_source(outlet, outlet.url)

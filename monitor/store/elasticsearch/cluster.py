@@ -7,7 +7,7 @@ import threading
 from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.itertools_compat import batched
@@ -88,8 +88,23 @@ class Cluster:
 
         With ``fields``, the documents have only these fields; with an empty ``fields``, they are empty.
         """
+        stored, absent = self._get(kind, ids, fields)
+        if absent:  # in partitions that do not exist: another process may have stored them in another one since
+            existing = set(map(self.partitions.index, self.partitions.numbers(reread=True)))
+            self.locations.forget(absent)
+            stored_since, absent = self._get(kind, list(absent), fields)
+            stored |= stored_since
+            if broken := existing.intersection(absent.values()):
+                raise store_error(404, f"no such index [{min(broken)}]")
+        return stored
+
+    def _get(
+        self, kind: str, ids: Sequence[str], fields: Sequence[str] | None
+    ) -> tuple[dict[str, StoredDocument], dict[str, str]]:
+        """Returns the stored documents by id, and the indices that do not exist of stories that should be in them."""
         index_of = self._indices_of_stored(kind, ids)
         stored: dict[str, StoredDocument] = {}
+        absent: dict[str, str] = {}
         source = fields or fields is None
         for page in batched(index_of, PAGE_DOCUMENTS):
             docs = [{"_index": index_of[name], "_id": name} for name in page]
@@ -97,24 +112,20 @@ class Cluster:
                 response = self.client.mget(docs=docs, source=source, realtime=True)
             for item in nested_value(response, "docs"):
                 if "error" in item:  # mget succeeds even if a shard or the index is missing
-                    absent = item["error"].get("type") == "index_not_found_exception"
-                    if absent and kind == PARTITIONED_KIND and self._is_dropped(item["_index"]):
-                        continue
-                    raise store_error(404 if absent else 503, error_reason(item["error"]))
-                if item["found"]:
+                    is_absent = item["error"].get("type") == "index_not_found_exception"
+                    if not (is_absent and kind == PARTITIONED_KIND):
+                        raise store_error(404 if is_absent else 503, error_reason(item["error"]))
+                    absent[item["_id"]] = item["_index"]
+                elif item["found"]:
                     revision = item["_seq_no"], item["_primary_term"]
                     stored[item["_id"]] = StoredDocument(item["_id"], item.get("_source", {}), revision)
-        return stored
+        return stored, absent
 
     def _indices_of_stored(self, kind: str, ids: Sequence[str]) -> dict[str, str]:
         """Returns the index or alias that has each document if it is stored; leaves out ids that are not stored."""
         if kind == PARTITIONED_KIND:
             return {name: self.partitions.index(number) for name, number in self.locations.find(ids).items()}
         return dict.fromkeys(ids, self.alias(kind))
-
-    def _is_dropped(self, index: str) -> bool:
-        """Returns True if the index of a partition does not exist, though there are others."""
-        return index not in map(self.partitions.index, self.partitions.numbers(reread=True))
 
     def find(
         self,
@@ -130,6 +141,7 @@ class Cluster:
         shard: tuple[str, int] | None = None,
         refresh: bool = True,
         max_seconds: float | None = None,
+        search_type: Literal["dfs_query_then_fetch"] | None = None,
     ) -> Iterator[StoredDocument]:
         """Yields up to ``limit`` documents that match a query, in the order of ``sort``.
 
@@ -157,6 +169,7 @@ class Cluster:
                     track_total_hits=False,
                     allow_partial_search_results=False,
                     timeout=_timeout(max_seconds),
+                    search_type=search_type,
                 )
             hits = nested_value(response, "hits", "hits")
             _require_in_time(response)

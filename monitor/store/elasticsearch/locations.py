@@ -34,7 +34,7 @@ class Locations:
         A partition may have been dropped, and a story may be missing from its partition.
         """
         ids = list(dict.fromkeys(ids))
-        found = {name: self._remembered[name] for name in ids if name in self._remembered}
+        found = self._remembered_of(ids)
         unknown = [name for name in ids if name not in found]
         read = {
             name: int(stored.document["partition"])
@@ -46,7 +46,7 @@ class Locations:
     def assign(self, ids: Iterable[str]) -> dict[str, int]:
         """Returns the partition of each story; a story without one gets that for new stories."""
         ids = list(dict.fromkeys(ids))
-        assigned = {name: self._remembered[name] for name in ids if name in self._remembered}
+        assigned = self._remembered_of(ids)
         unassigned = [name for name in ids if name not in assigned]
         if unassigned:
             newest = self._partitions.newest()
@@ -75,6 +75,10 @@ class Locations:
         """Reads the locations of these stories again when they are needed next."""
         for name in ids:
             self._remembered.pop(name, None)
+
+    def _remembered_of(self, ids: Iterable[str]) -> dict[str, int]:
+        remembered = self._remembered  # another thread may forget some meanwhile
+        return {name: number for name in ids if (number := remembered.get(name)) is not None}
 
     def _remember(self, locations: dict[str, int]) -> None:
         if len(self._remembered) + len(locations) > MAX_REMEMBERED_LOCATIONS:

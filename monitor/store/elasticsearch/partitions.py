@@ -13,16 +13,16 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from monitor.errors import StoreRefused
+from monitor.errors import StoreError, StoreRefused
 from monitor.models import from_rfc3339, now
 from monitor.store.elasticsearch import indices, schema
 from monitor.store.elasticsearch.client import translated_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from monitor.config.schema import StoreRollover
-    from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Partitions:
         self._numbers: tuple[int, ...] = ()
         self._checked_at = float("-inf")  # monotonic
         self._opened_at: dict[int, datetime | None] = {}
+        self._problem = ""  # of the last look
         self.is_allowed = True  # False once the server has refused to make or delete an index for this key
 
     def index(self, number: int) -> str:
@@ -59,12 +60,17 @@ class Partitions:
         """Returns the partition for new stories; makes another one if it is time, which is checked once a minute."""
         with self._lock:
             if time.monotonic() - self._checked_at > CHECK_SECONDS:
-                self.roll_over_if_due()
                 self._checked_at = time.monotonic()
+                try:
+                    self.roll_over_if_due()
+                except StoreError as error:  # as without the privilege to ask; stories can be stored all the same
+                    if str(error) != self._problem:
+                        log.warning("whether a new index of stories is due is not known: %s", error)
+                    self._problem = str(error)
         return self.numbers()[-1]
 
-    def drop(self, number: int, *, if_none_matches: Json) -> bool:
-        """Deletes a partition, unless it is the last one or a story in it matches a query; returns True if it did.
+    def drop(self, number: int, *, unless: Callable[[str], bool]) -> bool:
+        """Deletes a partition, unless it is the last one or ``unless`` returns True for it; returns True if it did.
 
         While it looks, the partition refuses writes with an error that writers retry.  If the process is killed
         meanwhile, `open_all` makes it writable again, with the next `setup` or cleanup of any process.
@@ -82,7 +88,7 @@ class Partitions:
         try:
             with translated_errors():
                 client.indices.refresh(index=index)
-                is_needed = client.count(index=index, query=if_none_matches)["count"] > 0
+            is_needed = unless(index)
             if not is_needed:
                 with translated_errors():
                     client.indices.delete(index=index)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from monitor.store.records import StoryExpiry
 
 MATCH_ALL: Json = {"match_all": {}}
+MAX_LOST_PARTITIONS = 10_000  # the newest; locations in earlier ones were deleted with them
 EXPIRY_SORT: list[Json] = [{"first_seen_at": "asc"}, {"id": "asc"}]
 #: Kinds whose documents belong to a story, in the order in which they are deleted: before the story, so that a killed
 #: deletion is repeated.
@@ -69,18 +70,24 @@ class Retention:
             return 0
         self._cluster.partitions.open_all()
         self._delete_lost_locations()
-        kept: Json = {"bool": {"must_not": [_story_query(expiry)]}}
+        expired: Json = _story_query(expiry)
+        kept: Json = {"bool": {"must_not": [expired]}}
+
+        def is_needed(index: str) -> bool:
+            return self._cluster.count_documents("stories", kept, index=index) > 0 or self._has_unsent(index)
+
         for number in self._cluster.partitions.numbers(reread=True)[:-1]:
             index = self._cluster.partitions.index(number)
-            if self._cluster.count_documents("stories", kept, index=index) or self._has_unsent(index):
+            if is_needed(index):
                 continue
             count = 0
-            for page in batched(self._cluster.scan("stories", MATCH_ALL, fields=(), index=index), PAGE_DOCUMENTS):
+            for page in batched(self._cluster.scan("stories", expired, fields=(), index=index), PAGE_DOCUMENTS):
                 self._delete_of_stories([stored.id for stored in page])
                 count += len(page)
-            if self._cluster.partitions.drop(number, if_none_matches=kept) and count:
+            if self._cluster.partitions.drop(number, unless=is_needed):
                 self._delete_lost_locations()
-                return count
+                if count:
+                    return count
         return 0
 
     def _has_unsent(self, index: str) -> bool:
@@ -95,8 +102,10 @@ class Retention:
 
     def _delete_lost_locations(self) -> None:
         """Deletes the locations of stories in partitions that were dropped, also by a process that was killed."""
-        existing = [f"{number:06d}" for number in self._cluster.partitions.numbers(reread=True)]
-        lost: Json = {"bool": {"must_not": [{"terms": {"partition": existing}}]}}
+        existing = self._cluster.partitions.numbers(reread=True)
+        # None above the newest: another process may make the next partition, and locations in it, at this moment.
+        missing = [f"{number:06d}" for number in range(1, existing[-1]) if number not in existing]
+        lost: Json = {"terms": {"partition": missing[-MAX_LOST_PARTITIONS:]}}
         for page in batched(self._cluster.scan("locations", lost, fields=()), PAGE_DOCUMENTS):
             self._cluster.write_documents(  # one that conflicts has got another partition meanwhile
                 [

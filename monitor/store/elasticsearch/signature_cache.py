@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_REFUSALS = 10  # of reads in a row, before the copy is given up
 FOLLOW_SECONDS = 1.0  # between two reads of new writes; the server makes writes visible as often
 MAX_LAG_SECONDS = 3.0  # age of the last read up to which the copy is used instead of a search
 OVERLAP_SEQUENCE_NUMBERS = 2000  # read again each time: of concurrent writes, a lower number may become visible later
@@ -152,15 +153,20 @@ class SignatureCache:
         log.warning("the copy of the signatures failed, near-duplicates are searched for in the cluster: %s", error)
 
     def _follow(self) -> None:
+        refusals = 0  # in a row: the first may be that of an index of stories that was dropped meanwhile
         while self._lookup.wait() and not self._stopped.is_set():
             self._lookup.clear()
             began = time.monotonic()
             try:
                 self._read_new()
-                self._read_at = began
+                self._read_at, refusals = began, 0
             except StoreUnavailable as error:  # lookups now search the cluster and meet the same error
                 log.debug("new signatures cannot be read for now: %s", error)
-            except (StoreRefused, apsw.Error) as error:
+            except StoreRefused as error:
+                refusals += 1
+                if refusals == MAX_REFUSALS:
+                    self._disable(error)
+            except apsw.Error as error:
                 self._disable(error)
             self._stopped.wait(FOLLOW_SECONDS)
 

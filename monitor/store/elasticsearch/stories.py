@@ -224,6 +224,8 @@ class Stories:
         matches = self._cluster.find(
             "stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS,
             max_seconds=facets.MAX_SEARCH_SECONDS,
+            # Each index of stories has its own numbers of words, by which the scores of two would not compare.
+            search_type="dfs_query_then_fetch" if relevance else None,
         )  # fmt: skip
         stories = tuple(Story.from_json(stored.document) for rank, stored in enumerate(matches) if rank >= offset)
         total, _ = self._cluster.aggregate("stories", compiled, {}, max_seconds=facets.MAX_SEARCH_SECONDS)
