@@ -68,11 +68,6 @@ class FeedSource:
         """True if its stories depend on the stars and read states of a user."""
         return self.search is not None and story_search(self.search).is_personal
 
-    @property
-    def changes_only_with_stories(self) -> bool:
-        """True if the feed changes only when stories do, and so has the time of its newest story."""
-        return self.search is None
-
 
 def feed_sources(config: Config, searches: Iterable[SavedSearch]) -> list[FeedSource]:
     """Returns the alerts and topics of a configuration, and saved searches."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from monitor.marks import required_line
 from monitor.models import rfc3339
 from monitor.store.records import SavedSearch, fold_name
-from monitor.story_search import BadRequest, StorySearch
+from monitor.story_search import MAX_CHOSEN_VALUES, MAX_QUERY_CHARACTERS, BadRequest, StorySearch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from monitor.models import Json
@@ -73,6 +73,21 @@ def change_search(
         changed = replace(changed, query=query, filters=filters)
     _put(store, changed)
     return changed
+
+
+def require_savable(values: Mapping[str, Sequence[str]]) -> None:
+    """Raises BadRequest if a search by these values would leave out some of them, which the page's own never do."""
+    for name in ("q", "since", "until", "sort", "starred", "unread"):
+        if len(values.get(name, ())) > 1:
+            raise BadRequest(name, "write one value")
+    for name, chosen in values.items():
+        if len(chosen) > MAX_CHOSEN_VALUES:
+            raise BadRequest(name, f"more than {MAX_CHOSEN_VALUES} values: it has {len(chosen):,}")
+    query, sort = next(iter(values.get("q", ())), ""), next(iter(values.get("sort", ())), "newest")
+    if len(query) > MAX_QUERY_CHARACTERS:
+        raise BadRequest("q", f"longer than {MAX_QUERY_CHARACTERS:,} characters: it has {len(query):,}")
+    if sort not in {"newest", "relevance"}:
+        raise BadRequest("sort", "write newest or relevance")
 
 
 def _put(store: SavedSearches, saved: SavedSearch) -> None:

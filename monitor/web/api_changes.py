@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from monitor import marks
 from monitor.models import now
-from monitor.saved_searches import change_search, save_search, search_json, story_search
+from monitor.saved_searches import change_search, require_savable, save_search, search_json, story_search
 from monitor.story_search import BadRequest, StorySearch
 from monitor.web.forms import read_body, require_editor
 from monitor.web.json_response import JsonResponse
@@ -105,9 +105,10 @@ def _search_of(body: Json, before: StorySearch) -> StorySearch:
         if not is_valid:
             raise BadRequest("filters", 'write an object with lists of texts, such as {"outlet": ["A"]}')
         values = {"q": values.get("q", ()), **{name: tuple(chosen) for name, chosen in filters.items()}}
-        known = {"q", *StorySearch.parameter_names()}
-        if unknown := sorted(values.keys() - known):
-            raise BadRequest("filters", f"{unknown[0][:40]!r} is none of {', '.join(sorted(known - {'q'}))}")
+        known = {*StorySearch.parameter_names()} - {"q"}
+        if unknown := sorted(filters.keys() - known):
+            raise BadRequest("filters", f"{unknown[0][:40]!r} is none of {', '.join(sorted(known))}")
+    require_savable(values)
     return StorySearch.from_values(values)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -21,15 +19,16 @@ from monitor.web.pages import render
 from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from starlette.requests import Request
 
 CONTENT_TYPES = {"atom": atom.CONTENT_TYPE, "json": json_feed.CONTENT_TYPE}
 
 
 def feed(request: Request) -> Response:
-    """Sends a feed, or status 304 if the reader has it: by ETag, or without one by the time of the last change."""
+    """Sends a feed, or status 304 if the reader has it, by its ETag.
+
+    It has no Last-Modified: a story that was fetched earlier may be stored later, which that time would hide.
+    """
     services, ending = services_of(request), request.path_params["ending"]
     path = f"{request.path_params['folder']}/{request.path_params['label']}"
     sources = feed_sources(services.config, services.store.saved_searches())
@@ -40,29 +39,15 @@ def feed(request: Request) -> Response:
     base = base_url(request)
     url, home = f"{base}/feeds/{path}.{ending}", base + home_path(source)
     headers = {"ETag": f'"{content.version(ending, url, home)}"', "Cache-Control": "private, no-cache"}
-    changed_at = max((story.updated_at for story in content.stories), default=None)
-    if changed_at is not None and source.changes_only_with_stories:
-        headers["Last-Modified"] = format_datetime(changed_at.astimezone(UTC).replace(microsecond=0), usegmt=True)
-    if _is_known(request, headers):
+    if _is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(content.rendered(ending, url=url, home=home), media_type=CONTENT_TYPES[ending], headers=headers)
 
 
-def _is_known(request: Request, headers: dict[str, str]) -> bool:
-    """Returns True if the reader has the feed, as RFC 9110 decides it: If-None-Match overrides If-Modified-Since."""
-    if (known := request.headers.get("if-none-match")) is not None:
-        tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
-        return headers["ETag"] in tags or known.strip() == "*"
-    since, changed = _http_time(request.headers.get("if-modified-since")), _http_time(headers.get("Last-Modified"))
-    return since is not None and changed is not None and changed <= since
-
-
-def _http_time(text: str | None) -> datetime | None:
-    try:
-        time = parsedate_to_datetime(text) if text else None
-    except ValueError:
-        return None
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+def _is_known(request: Request, tag: str) -> bool:
+    """Returns True if If-None-Match names the feed's tag, strong or weak (RFC 9110)."""
+    known = request.headers.get("if-none-match", "")
+    return known.strip() == "*" or tag in [each.strip().removeprefix("W/") for each in known.split(",")]
 
 
 def base_url(request: Request) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from monitor.config import CrawlSettings
     from monitor.models import Json
     from monitor.web.site_search import SiteSearch
 
@@ -86,7 +87,9 @@ def _save(request: Request, form: FormData) -> Response:
     path, environ = services.config_file.path, services.config_file.environ
     try:
         text = file_text(services.config_file)
-        changed = config_edit.text_with_outlet(text, _file_values(search.result, fields, chosen))
+        changed = config_edit.text_with_outlet(
+            text, _file_values(search.result, fields, chosen, crawl=services.config.crawl)
+        )
         load_bytes(changed.encode(), path, environ)
         if text_field(form, "action") == "save":
             config_edit.write_config(path, changed, environ=environ, expected_digest=digest)
@@ -99,14 +102,15 @@ def _save(request: Request, form: FormData) -> Response:
     return _editor_page(request, search, fields, chosen, digest=digest, lines=lines)
 
 
-def _file_values(result: Json, fields: dict[str, str], chosen: list[int]) -> Json:
+def _file_values(result: Json, fields: dict[str, str], chosen: list[int], *, crawl: CrawlSettings) -> Json:
     """Returns the entry of the file.  It may not connect to private addresses: an editor has no right to do that."""
     sources = [result["sources"][number] for number in chosen]
     values: Json = {"name": fields["name"], "url": result["url"]}
     for kind in SOURCE_KINDS:
         values[f"{kind}s"] = [source["url"] for source in sources if source["kind"] == kind] or None
     values |= {key: fields[key] or None for key in ("language", "country", "every")}
-    values["render"] = "auto" if result["script_reason"] else None
+    # Splash without the monitor's proxy would let the site's scripts connect to private addresses.
+    values["render"] = "auto" if result["script_reason"] and crawl.splash_proxy != "off" else None
     return {**values, "public_only": True}
 
 

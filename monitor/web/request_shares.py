@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_REQUESTS = 4  # of one user at a time; further ones wait, without a thread
+RETRY_SECONDS = "5"
 MAX_WAITING_REQUESTS = 30  # of one user; further ones are refused with status 429
 
 
@@ -43,6 +44,7 @@ class RequestShares:
             response = self._error_page(
                 scope, 429, "You have asked for too much at once.", "Wait until some of your requests have ended."
             )
+            response.headers["Retry-After"] = RETRY_SECONDS
             await response(scope, receive, send)
             return
         share.count += 1

@@ -12,7 +12,13 @@ from starlette.responses import RedirectResponse
 from monitor.errors import MonitorError, QueryError
 from monitor.feed_files import FeedSource
 from monitor.models import now
-from monitor.saved_searches import MAX_NAME_CHARACTERS, change_search, find_saved_search, save_search
+from monitor.saved_searches import (
+    MAX_NAME_CHARACTERS,
+    change_search,
+    find_saved_search,
+    require_savable,
+    save_search,
+)
 from monitor.web.forms import read_form, text_field
 from monitor.web.pages import render
 from monitor.web.search_request import BadRequest, SearchRequest
@@ -57,7 +63,12 @@ def open_search(request: Request) -> Response:
 async def save(request: Request) -> Response:
     """Saves the search that the form states under a name, or with ``action`` replace in the search of that name."""
     form = await read_form(request)
-    asked = SearchRequest.from_values(parse_qs(text_field(form, "search"), max_num_fields=500))
+    try:
+        values = parse_qs(text_field(form, "search"), max_num_fields=500)
+    except ValueError:
+        raise HTTPException(400, "The search has more than 500 values.") from None
+    require_savable(values)
+    asked = SearchRequest.from_values(values)
     name, is_replaced = text_field(form, "name"), text_field(form, "action") == "replace"
     return await run_in_threadpool(_save, request, asked, name, is_replaced=is_replaced)
 

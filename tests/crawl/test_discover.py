@@ -56,6 +56,19 @@ def test_the_address_of_a_feed_leads_to_its_site(names_site: bool, engine: Engin
     assert (outlet.url, discovered.feeds, title) == (site.url, (feed, other), "The Gazette")
 
 
+def test_a_feed_of_another_site_gets_no_credentials_for_it(engine: Engine, site: Site) -> None:
+    foreign = titled(put_stories(site, 2), "The Gazette", "https://evil.example/")
+    feed = site.put("/f", foreign, "application/rss+xml")
+    access = {"headers": {"X-Key": "secret"}, "hosts": ["cdn.example"]}
+    paid = Outlet.model_validate({"name": "x", "url": feed, **access})
+
+    async def work(fetcher: Any) -> Outlet:
+        return (await resolve_feed_address(paid, fetcher))[0]
+
+    outlet: Outlet = engine.with_fetcher(work)
+    assert (outlet.url, outlet.headers, outlet.hosts) == ("https://evil.example/", {}, ())
+
+
 def test_an_address_without_a_page_is_refused(engine: Engine, site: Site) -> None:
     site.put("/feed", titled(put_stories(site, 2), "The Gazette"), "application/rss+xml")
     with pytest.raises(FetchError, match="the server answered 404"):

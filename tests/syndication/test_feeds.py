@@ -16,8 +16,11 @@ from lxml import etree
 
 from monitor.config import Config, load
 from monitor.delivery import configured_dispatcher
+from monitor.errors import StoreRefused
 from monitor.feed_files import FeedFiles, FeedSource, write_file
 from monitor.query import parse
+from monitor.saved_searches import save_search
+from monitor.story_search import StorySearch
 from monitor.syndication.atom import atom_feed
 from monitor.syndication.items import Feed, feed_id, feed_items
 from monitor.syndication.json_feed import json_feed
@@ -27,7 +30,8 @@ from syndication.rules import ATOM, atom_faults, json_feed_faults
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from monitor.store import Store
+    from monitor.query import Node
+    from monitor.store import SearchResult, Store
 
 INSTALLATION = uuid.UUID("6f3a0b52-6d1f-4d38-9d4c-1d2f6a0a5f11")
 FEED = Feed(
@@ -155,6 +159,24 @@ def test_a_later_pass_rewrites_only_what_has_news(store: Store, tmp_path: Path) 
     times.append(NOW + timedelta(minutes=2))
     files.write_due()
     assert (tmp_path / "alerts/sberbank.atom").stat() == newest, "without news a file is left as it is"
+
+
+def test_a_search_that_the_store_refuses_stops_no_other_feed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("costly", "cheap"):
+        save_search(store, name, StorySearch(query=name), fragments={}, user="", at=NOW)
+    search = store.search
+
+    def refuse_costly(query: Node | None, **options: Any) -> SearchResult:
+        if "costly" in str(query):
+            raise StoreRefused("the search takes too long")
+        return search(query, **options)
+
+    monkeypatch.setattr(store, "search", refuse_costly)
+    FeedFiles(store, Config(), tmp_path, now=lambda: NOW).write_due()
+    assert sorted(path.name for path in (tmp_path / "searches").iterdir()) == ["cheap.atom", "cheap.json"]
+    assert caplog.messages == ["feeds: the search costly has no feed: the search takes too long"]
 
 
 def test_an_unwritable_directory_is_logged_once_and_stops_nothing(

@@ -148,6 +148,10 @@ def test_the_api_saves_changes_and_deletes_searches(page: Page) -> None:
         ({"name": "a", "query": "x", "filters": {"outlet": "A"}}, "filters"),
         ({"name": "a", "query": "x", "filters": {"since": ["never"]}}, "since"),
         ({"name": 3, "query": "x"}, "name"),
+        ({"name": "a", "query": "x" * 25_000}, "q"),
+        ({"name": "a", "query": "x", "filters": {"q": ["y"]}}, "filters"),
+        ({"name": "a", "query": "x", "filters": {"sort": ["bogus"]}}, "sort"),
+        ({"name": "a", "query": "x", "filters": {"since": ["7d", "8d"]}}, "since"),
     ],
 )
 def test_the_api_names_the_part_that_is_wrong(page: Page, body: object, parameter: str) -> None:
