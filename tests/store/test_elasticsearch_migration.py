@@ -13,12 +13,13 @@ import pytest
 
 from monitor.config.schema import StoreSettings
 from monitor.delays import delay_of_story
-from monitor.errors import StoreRefused
+from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import rfc3339
 from monitor.query import parse
 from monitor.query.analysis import analysed_tokens
 from monitor.store.elasticsearch import ElasticsearchStore, indices, migration, schema
 from monitor.store.elasticsearch.client import CompatibleTransport
+from monitor.store.elasticsearch.copying import BASE, COPIED, IndexCopy
 from monitor.store.elasticsearch.token_fields import token_fields
 from monitor.store.records import OutboxRecord
 from store import outbox_without_channels, previous_elasticsearch
@@ -312,3 +313,133 @@ def test_notes_restored_from_a_snapshot_without_their_alias_are_migrated(
     )
     store.setup()
     assert_migrated(store)
+
+
+def written_aliases(store: ElasticsearchStore) -> list[str]:
+    """Returns the aliases through which an earlier program can write."""
+    found = store.cluster.client.indices.get_alias(index=f"{store.cluster.prefix}-*").body.values()
+    aliases = [pair for body in found for pair in body["aliases"].items()]
+    return sorted(alias for alias, settings in aliases if settings.get("is_write_index") is not False)
+
+
+def test_all_aliases_are_closed_before_the_first_index_is(
+    open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store()
+    former = [f"{store.cluster.prefix}-{kind}" for kind in previous_elasticsearch.DOCUMENTS]
+    assert written_aliases(store) == sorted(former)
+
+    with monkeypatch.context() as patch:
+        before_request(patch, store, lambda line: "/_block/write" in line, kill)
+        with pytest.raises(Killed):
+            store.setup()
+    assert written_aliases(store) == []
+    store.take_back_migrations()
+    assert set(former) <= set(written_aliases(store))
+    store.setup()
+    assert_migrated(store)
+
+
+def test_a_migration_waits_for_mail_that_is_being_sent(
+    open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, numbers, seen = open_store(), count(), list[bool]()
+    alias = store.cluster.alias("outbox")
+    name = next(iter(previous_elasticsearch.DOCUMENTS["outbox"]))
+    client = store.cluster.client
+    claimed = {"claimed_until": rfc3339(datetime.now(UTC) + 5 * MINUTE)}
+    client.update(index=alias, id=name, doc=claimed)
+    monkeypatch.setattr(migration, "CLAIM_PAUSE_SECONDS", 0.01)
+
+    def end_claim() -> None:
+        seen.append(alias in written_aliases(store))
+        client.update(index=alias, id=name, doc={"claimed_until": None})
+
+    before_request(monkeypatch, store, lambda line: line == f"POST /{alias}/_count" and next(numbers) == 2, end_claim)
+    store.setup()
+    assert seen == [True]
+    assert_migrated(store)
+
+
+def test_a_partial_count_does_not_complete_a_copy(
+    open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store()
+    notes = f"{store.cluster.prefix}-notes-v1"
+    copy = IndexCopy(store.cluster, "settings", notes, notes, lambda write: write, meta={BASE: {}, COPIED: {}})
+    assert copy.complete(can_delete=False) == len(previous_elasticsearch.DOCUMENTS["notes"])
+    for shards in ({"total": 2, "successful": 1, "failed": 1}, {"total": 2, "successful": 1, "failed": 0}):
+        monkeypatch.setattr(store.cluster.client, "count", lambda shards=shards, **_: {"count": 0, "_shards": shards})
+        with pytest.raises(StoreUnavailable, match="could not count all documents"):
+            copy.complete(can_delete=False)
+
+
+def test_a_copy_stays_if_its_document_cannot_be_looked_up(
+    open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store()
+    urls = f"{store.cluster.prefix}-urls-v1"
+    copy = IndexCopy(store.cluster, "urls", urls, urls, lambda write: write, meta={BASE: {}, COPIED: {}})
+
+    def mget(*, ids: list[str], **_: Any) -> dict[str, Any]:
+        return {"docs": [{"_id": name, "error": {"type": "shard_failure", "reason": "gone"}} for name in ids]}
+
+    monkeypatch.setattr(store.cluster.client, "mget", mget)
+    with pytest.raises(StoreUnavailable, match="shard_failure: gone"):
+        copy.delete_deleted()
+    assert store.cluster.count_documents("urls", {"match_all": {}}) == len(previous_elasticsearch.DOCUMENTS["urls"])
+
+
+def test_a_checkpoint_is_one_that_every_replica_has_reached(
+    open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store()
+    urls = f"{store.cluster.prefix}-urls-v1"
+    stats = store.cluster.client.indices.stats(index=urls, metric=["docs", "store"], level="shards").body
+    (primary,) = stats["indices"][urls]["shards"]["0"]
+    primary["seq_no"].update(max_seq_no=9, local_checkpoint=9, global_checkpoint=5)
+    monkeypatch.setattr(store.cluster.client.indices, "stats", lambda **_: stats)
+    assert indices.shard_states(store.cluster, urls)[0].checkpoint == 5
+
+
+def test_partitions_made_while_others_are_copied_are_migrated_too(
+    elasticsearch_url: str, elasticsearch_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older program makes no partition once it sees a copy; one that did so just before loses nothing."""
+    store, older = (
+        ElasticsearchStore.open(StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)) for _ in range(2)
+    )
+    store.setup()
+    client, version = store.cluster.client, schema.MAPPING_VERSIONS["stories"]
+    old = [schema.index_name(elasticsearch_prefix, "stories", version, number) for number in (1, 2)]
+    new = [schema.index_name(elasticsearch_prefix, "stories", version + 1, number) for number in (1, 2)]
+    client.indices.create(index=new[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(older.cluster.partitions, "_reason_for_next", lambda _: "is old")
+        assert not older.cluster.partitions.roll_over_if_due()
+        client.indices.delete(index=new[0])
+        assert older.cluster.partitions.roll_over_if_due()
+        client.indices.delete(index=old[1])
+
+    def make_partition() -> None:
+        client.indices.create(index=old[1], aliases={store.cluster.alias("stories"): {"is_write_index": False}})
+
+    def stored() -> dict[str, bool]:
+        found = client.indices.get(index=f"{elasticsearch_prefix}-stories-v*").body
+        return {
+            index: body["aliases"][store.cluster.alias("stories")]["is_write_index"] for index, body in found.items()
+        }
+
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "stories", version + 1)
+    make_partition()
+    for index in new:
+        client.indices.create(index=index)
+    assert store.take_back_migrations() == old
+    assert stored() == dict.fromkeys(old, False)
+    client.indices.delete(index=old[1])
+    with monkeypatch.context() as patch:
+        before_request(patch, store, lambda line: "/_block/write" in line, make_partition)
+        store.setup()
+    assert stored() == dict.fromkeys(new, False)
+    store.close()
+    older.close()

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.errors import StoreRefused
+from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.itertools_compat import batched
 from monitor.store.elasticsearch import bulk, indices, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
-from monitor.store.elasticsearch.client import nested_value, translated_errors
+from monitor.store.elasticsearch.client import error_reason, nested_value, translated_errors
 from monitor.store.elasticsearch.locations import location_write
 from monitor.time_text import short_duration
 
@@ -96,18 +96,27 @@ class IndexCopy:
     def complete(self, *, can_delete: bool) -> int:
         """Checks the copy of an index that takes no writes any more; returns the number of documents in the new one.
 
-        With ``can_delete``, deletes copies of documents that were deleted meanwhile.
-        Raises StoreRefused if the new index has fewer documents than the old one.
+        With ``can_delete``, deletes copies of documents that were deleted meanwhile, which reads the complete new index
+        if there are any.
+        Raises StoreRefused if the new index has fewer documents than the old one, and StoreUnavailable if a shard could
+        not be counted.
         """
-        client = self._cluster.client
-        with translated_errors():
-            client.indices.refresh(index=self._new)
-            old_count, new_count = (client.count(index=index)["count"] for index in (self._old, self._new))
+        old_count, new_count = self._count(self._old), self._count(self._new)
         if old_count < new_count and can_delete:
-            new_count -= self._delete_deleted()
+            self.delete_deleted()
+            new_count = self._count(self._new)
         if old_count > new_count:
             raise StoreRefused(f"{self._old} has {old_count} documents, its copy {self._new} only {new_count}")
-        return int(new_count)
+        return new_count
+
+    def _count(self, index: str) -> int:
+        with translated_errors():
+            self._cluster.client.indices.refresh(index=index)
+            response = self._cluster.client.count(index=index)
+        shards = nested_value(response, "_shards")
+        if shards["failed"] or shards["successful"] < shards["total"]:
+            raise StoreUnavailable(f"Elasticsearch could not count all documents of {index}")
+        return int(nested_value(response, "count"))
 
     def _documents_up_to(self, states: dict[int, indices.ShardState]) -> int:
         """Estimates how many documents are copied already, from the sequence numbers."""
@@ -150,20 +159,29 @@ class IndexCopy:
         assert name is not None
         self._cluster.write_documents([location_write(story, name.partition or 1) for story in stories])
 
-    def _delete_deleted(self) -> int:
-        """Deletes from the new index the documents that the old one does not have; returns how many."""
-        client, deleted = self._cluster.client, 0
+    def delete_deleted(self) -> None:
+        """Deletes from the new index the documents that the old one does not have; reads the complete new index.
+
+        Other processes may write and copy meanwhile: a copy that has changed since it was read is not deleted.
+        Raises StoreUnavailable if a document of the old index could not be looked up.
+        """
+        client = self._cluster.client
         log.info("looking in %s for documents that were deleted in %s meanwhile", self._new, self._old)
+        with translated_errors():
+            client.indices.refresh(index=self._new)
         copies = self._cluster.scan(self._kind, {"match_all": {}}, fields=(), index=self._new)
         for page in batched(copies, PAGE_DOCUMENTS):
             with translated_errors():
                 response = client.mget(index=self._old, ids=[stored.id for stored in page], source=False)
-            gone = [item["_id"] for item in nested_value(response, "docs") if not item.get("found")]
-            writes = [DocumentWrite(kind=self._kind, id=name, document={}, op="delete") for name in gone]
-            if writes:
-                results = bulk.write_documents(client, writes, [self._new] * len(writes))
-                deleted += sum(result.is_done for result in results)
-        return deleted
+            items = nested_value(response, "docs")
+            if error := next((item["error"] for item in items if "error" in item), None):
+                raise StoreUnavailable(f"{self._old} could not be compared with {self._new}: {error_reason(error)}")
+            writes = [
+                DocumentWrite(kind=self._kind, id=stored.id, document={}, op="delete", revision=stored.revision)
+                for stored, item in zip(page, items, strict=True)
+                if not item["found"]
+            ]
+            bulk.write_documents(client, writes, [self._new] * len(writes))
 
     # ---- progress
 

@@ -14,12 +14,15 @@ from monitor.store.elasticsearch import schema
 from monitor.store.elasticsearch.client import error_type, nested_value, not_elasticsearch_error, translated_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster
     from monitor.store.elasticsearch.schema import IndexName
 
 log = logging.getLogger(__name__)
 
+CLOSE_ATTEMPTS: Final = 10  # to close the aliases while another process deletes indices
 OPENED_AT: Final = "opened_at"  # in the ``_meta`` of a mapping: when the index was made
 
 
@@ -82,22 +85,42 @@ def alias_action(cluster: Cluster, name: IndexName) -> Json:
     return {"add": {"index": index, "alias": alias, "is_write_index": False}}
 
 
-def close_aliases(cluster: Cluster) -> None:
+def close_aliases(cluster: Cluster, former: Collection[IndexName] = ()) -> None:
     """Makes the aliases refuse writes, so that programs of before `schema` named indices in writes stop with an error.
 
-    Sends no writing request if they do already.
+    One request closes all of them, so that such a program writes either all kinds of documents or none.  Also closes
+    the aliases of ``former``, indices under a former name of their kind.  Sends no writing request if all are closed.
     """
-    with translated_errors():
-        response = cluster.client.indices.get_alias(name=[cluster.alias(kind) for kind in schema.DOCUMENT_KINDS])
-    actions = [
-        alias_action(cluster, name)
-        for index, value in response.body.items()
-        if (name := schema.parse_index_name(cluster.prefix, index))
-        and value["aliases"].get(cluster.alias(name.kind), {}).get("is_write_index") is not False
-    ]
-    if actions:
+    for _ in range(CLOSE_ATTEMPTS):
+        actions = _closing_actions(cluster, former)
+        if not actions:
+            return
         with translated_errors():
-            cluster.client.indices.update_aliases(actions=actions)
+            response = cluster.client.options(ignore_status=404).indices.update_aliases(actions=actions)
+        if response.meta.status != 404:  # else another process has deleted one of the indices meanwhile
+            return
+    raise StoreUnavailable("the aliases cannot be closed for writing: their indices change all the time")
+
+
+def _closing_actions(cluster: Cluster, former: Collection[IndexName]) -> list[Json]:
+    """Returns the actions that close the aliases which take writes."""
+    former_names = {schema.full_index_name(cluster.prefix, name): name for name in former}
+    aliases = [schema.alias_name(cluster.prefix, name.kind, name.version) for name in former]
+    with translated_errors():
+        response = cluster.client.options(ignore_status=404).indices.get_alias(
+            name=[cluster.alias(kind) for kind in schema.DOCUMENT_KINDS] + aliases
+        )
+    if not isinstance(response.body, dict):
+        raise not_elasticsearch_error(response.meta.status)
+    actions = []
+    for index, value in response.body.items():
+        name = former_names.get(index) or schema.parse_index_name(cluster.prefix, index)
+        if name is None or not isinstance(value, dict):
+            continue
+        action = alias_action(cluster, name)
+        if value["aliases"].get(action["add"]["alias"], {}).get("is_write_index") is not False:
+            actions.append(action)
+    return actions
 
 
 def put_templates(cluster: Cluster) -> list[str]:
@@ -167,7 +190,7 @@ def index_meta(cluster: Cluster, index: str) -> Json:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShardState:
-    """A primary shard: its documents and bytes, and the sequence number up to which every write is complete."""
+    """A primary shard: its documents and bytes, and the sequence number up to which every copy has all writes."""
 
     documents: int
     size: int
@@ -183,7 +206,7 @@ def shard_states(cluster: Cluster, index: str) -> dict[int, ShardState]:
         int(number): ShardState(
             documents=copy["docs"]["count"],
             size=copy["store"]["size_in_bytes"],
-            checkpoint=copy["seq_no"]["local_checkpoint"],
+            checkpoint=copy["seq_no"]["global_checkpoint"],  # a search may ask a replica that is behind
         )
         for number, copies in shards.items()
         for copy in copies

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.errors import StoreRefused, StoreUnavailable
-from monitor.store.elasticsearch import indices, schema
+from monitor.models import now
+from monitor.store.elasticsearch import documents, indices, schema
 from monitor.store.elasticsearch.client import translated_errors
-from monitor.store.elasticsearch.copying import IndexCopy
+from monitor.store.elasticsearch.copying import COPIED, IndexCopy
 from monitor.store.elasticsearch.indices import alias_action, create_index
 from monitor.store.elasticsearch.transforms import transform_to_current_version
+from monitor.store.protocol import MAX_LEASE_TERM
 
 if TYPE_CHECKING:
     from monitor.models import Json
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ALIAS_ATTEMPTS, ALIAS_PAUSE_SECONDS = 10, 0.2  # after an error that another process's completion may have caused
 MAX_CATCH_UPS = 20  # copies of what was written meanwhile, before writers have to wait
+MAX_CLAIM_SECONDS, CLAIM_PAUSE_SECONDS = 15 * 60.0, 1.0  # the term of a claim; between two looks for claims
 MAX_REST_DOCUMENTS = 2000  # that may be left to copy while writers wait
 #: Kinds whose documents are renamed or deleted all the time, and few: writers wait while they are copied.
 SMALL_KINDS: Final = frozenset({"outlets", "outbox", "settings", "failed"})
@@ -40,13 +43,21 @@ def set_up_indices(cluster: Cluster) -> None:
     Sends only reading requests if there is nothing to do, because a crawler's API key may not create indices.
     Raises StoreRefused if a mapping is newer than this program, or if an index has the name of an alias.
     """
-    current = list(indices.stored_indices(cluster).values())
-    for kind in schema.DOCUMENT_KINDS:
-        if not any(name.kind == kind for name in current):
-            for name in indices.indices_without_alias(cluster, kind):
-                if name.version > 0:
-                    indices.restore_alias(cluster, name)
-                current.append(name)
+    while older := _make_indices(cluster):  # again, because a process may have made an older partition meanwhile
+        for name in older:
+            if name.kind not in SMALL_KINDS:
+                copy_while_written(cluster, name, transform_to_current_version(name.kind, name.version))
+        _wait_for_claims(cluster)
+        # Else a program that writes through the aliases could store hits and notifications without their stories.
+        indices.close_aliases(cluster, former=[name for name in older if name.version == 0])
+        for name in older:
+            migrate_index(cluster, name, transform_to_current_version(name.kind, name.version))
+    indices.close_aliases(cluster)
+
+
+def _make_indices(cluster: Cluster) -> list[IndexName]:
+    """Creates missing indices and restores missing aliases; returns the indices of an older mapping."""
+    current = _indices_in_use(cluster, restore_aliases=True)
     for name in current:
         if name.version > schema.MAPPING_VERSIONS[name.kind]:
             raise StoreRefused(
@@ -67,12 +78,35 @@ def set_up_indices(cluster: Cluster) -> None:
         create_index(cluster, kind)
     if older:
         indices.delete_former_templates(cluster)
-    for name in older:
-        if name.kind not in SMALL_KINDS:
-            copy_while_written(cluster, name, transform_to_current_version(name.kind, name.version))
-    for name in older:
-        migrate_index(cluster, name, transform_to_current_version(name.kind, name.version))
-    indices.close_aliases(cluster)
+    return older
+
+
+def _indices_in_use(cluster: Cluster, *, restore_aliases: bool = False) -> list[IndexName]:
+    """Returns the indices behind the aliases, and those of the kinds that lack their alias."""
+    current = list(indices.stored_indices(cluster).values())
+    for kind in schema.DOCUMENT_KINDS:
+        if not any(name.kind == kind for name in current):
+            for name in indices.indices_without_alias(cluster, kind):
+                if restore_aliases and name.version > 0:
+                    indices.restore_alias(cluster, name)
+                current.append(name)
+    return current
+
+
+def _wait_for_claims(cluster: Cluster) -> None:
+    """Waits until no process sends notifications, which it could then not mark as sent; at most MAX_CLAIM_SECONDS."""
+    ends_at, claimed_before = time.monotonic() + MAX_CLAIM_SECONDS, 0
+    while time.monotonic() < ends_at:
+        at = now()
+        query = documents.time_within_query("claimed_until", after=at, until=at + MAX_LEASE_TERM)
+        claimed = cluster.count_documents("outbox", query)
+        if not claimed:
+            return
+        if claimed != claimed_before:
+            log.info("waiting for %d notifications that another process is sending, or was when it ended", claimed)
+        claimed_before = claimed
+        time.sleep(CLAIM_PAUSE_SECONDS)
+    log.warning("%d notifications may be sent twice: their claims have not ended", claimed_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +131,24 @@ class Migration:
 def copy_while_written(cluster: Cluster, old: IndexName, transform: WriteTransform = lambda write: write) -> None:
     """Copies the documents of an index to a new one with the current mapping, and what is written meanwhile.
 
+    Also deletes copies of documents that were deleted meanwhile, so that writers seldom have to wait for that.
     Ends when at most MAX_REST_DOCUMENTS are left; does nothing if another process completes the migration.
     Raises StoreRefused if a document does not fit the new mapping.
     """
     migration = Migration.of(old)
     try:
         copy = migration.begin_copy(cluster, transform)
-        for _ in range(MAX_CATCH_UPS):
-            if copy.catch_up() <= MAX_REST_DOCUMENTS:
-                break
+        _catch_up_until_little_is_left(copy)
+        copy.delete_deleted()
+        _catch_up_until_little_is_left(copy)
     except (StoreRefused, StoreUnavailable) as error:
         _end_failed_migration(cluster, migration, error)
+
+
+def _catch_up_until_little_is_left(copy: IndexCopy) -> None:
+    for _ in range(MAX_CATCH_UPS):
+        if copy.catch_up() <= MAX_REST_DOCUMENTS:
+            return
 
 
 def migrate_index(cluster: Cluster, old: IndexName, transform: WriteTransform = lambda write: write) -> int:
@@ -163,7 +204,7 @@ def _is_completed_by_another_process(cluster: Cluster, migration: Migration, *, 
 
 
 def _take_back(cluster: Cluster, migration: Migration) -> None:
-    """Deletes the new index of a migration and makes the old one writable again.
+    """Deletes the new index of a migration and makes the old one writable again, and all aliases.
 
     Deletes nothing if another process has completed the migration: the request that deletes the new index also names
     the old index, and Elasticsearch rejects the complete request if the old index does not exist.
@@ -171,11 +212,26 @@ def _take_back(cluster: Cluster, migration: Migration) -> None:
     old_index, new_index = (schema.full_index_name(cluster.prefix, name) for name in (migration.old, migration.new))
     client = cluster.client.options(ignore_status=404)
     actions: list[Json] = [alias_action(cluster, migration.old), {"remove_index": {"index": new_index}}]
-    # Programs of the old mapping may write through the alias.
-    actions[0]["add"]["is_write_index"] = True
     with translated_errors():
         client.indices.update_aliases(actions=actions)
         client.indices.put_settings(index=old_index, settings={"index.blocks.write": None})
+    _open_aliases(cluster)
+
+
+def _open_aliases(cluster: Cluster) -> None:
+    """Lets programs that write through the aliases go on, unless one of the indices is the result of a migration.
+
+    Such programs refuse a store with a migrated index, and have one index of stories; so partitions stay closed.
+    """
+    current = _indices_in_use(cluster)
+    full_names = [schema.full_index_name(cluster.prefix, name) for name in current]
+    if any(COPIED in indices.index_meta(cluster, index) for index in full_names):
+        return
+    actions = [alias_action(cluster, name) for name in current if name.partition is None]
+    for action in actions:
+        action["add"]["is_write_index"] = True
+    with translated_errors():
+        cluster.client.options(ignore_status=404).indices.update_aliases(actions=actions)
 
 
 def take_back_migrations(cluster: Cluster) -> list[str]:
@@ -185,7 +241,7 @@ def take_back_migrations(cluster: Cluster) -> list[str]:
     a snapshot.
     """
     taken_back = []
-    for old in indices.stored_indices(cluster).values():
+    for old in _indices_in_use(cluster):
         migration = Migration.of(old)
         if migration.old == migration.new:
             continue

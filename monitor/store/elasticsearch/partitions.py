@@ -125,7 +125,7 @@ class Partitions:
         """Makes the next partition if the last one is too large or too old, and has stories; returns True if it did."""
         newest = self.numbers(reread=True)[-1]
         reason = self._reason_for_next(newest)
-        if reason is None or not self.is_allowed:
+        if reason is None or not self.is_allowed or self._are_migrated():  # a copy would lack the next partition
             return False
         try:
             indices.create_index(self._cluster, schema.PARTITIONED_KIND, newest + 1)
