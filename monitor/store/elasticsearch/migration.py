@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 ALIAS_ATTEMPTS, ALIAS_PAUSE_SECONDS = 10, 0.2  # after an error that another process's completion may have caused
 MAX_CATCH_UPS = 20  # copies of what was written meanwhile, before writers have to wait
-MAX_CLAIM_SECONDS, CLAIM_PAUSE_SECONDS = 15 * 60.0, 1.0  # the term of a claim; between two looks for claims
+# For a message under way; a claim of a process that was killed lasts longer.  And the pause between two looks.
+MAX_CLAIM_SECONDS, CLAIM_PAUSE_SECONDS = 20.0, 1.0
 MAX_REST_DOCUMENTS = 2000  # that may be left to copy while writers wait
 #: Kinds whose documents are renamed or deleted all the time, and few: writers wait while they are copied.
 SMALL_KINDS: Final = frozenset({"outlets", "outbox", "settings", "failed"})
