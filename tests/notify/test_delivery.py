@@ -53,4 +53,4 @@ def test_a_fault_in_a_task_before_the_delivery_stops_no_mail(
         put(store, "one")
         configured_dispatcher(store, Config(mail=url, alerts=(ALERT, spike)), now=lambda: NOW).deliver()
         assert len(behavior.taken) == 1
-    assert "a task before the delivery failed" in caplog.text
+    assert "a task of the delivery failed" in caplog.text
