@@ -376,6 +376,48 @@ def _statistics() -> Json:
     )
 
 
+def _saved_search() -> Json:
+    return _object(
+        {
+            "id": _text("which stays when the search is renamed"),
+            "name": _text(),
+            "query": _text(),
+            "filters": _map(_list(_text()), "values of the other parameters of a search"),
+            "created_by": _text("empty without users"),
+            "created_at": _time(),
+            "updated_at": _time(),
+        },
+        description="A saved search.",
+    )
+
+
+def _site() -> Json:
+    source = {
+        "kind": _text(enum=["feed", "sitemap", "section"]),
+        "url": _text(),
+        "recent_stories": _or_null(_integer("null: not read")),
+        "is_polled": _yes_or_no("whether an outlet that configures no source polls it"),
+    }
+    story = {
+        "url": _text(),
+        "title": _or_null(_text()),
+        "published_at": _or_null(_time()),
+        "story": _or_null(_schema("object", "the story, as search prints it; null if it was not read")),
+        "problem": _text("why it has no story; empty if it has one"),
+    }
+    return _object(
+        {
+            "name": _text(),
+            "url": _text("of the site"),
+            "country": _or_null(_text("where the site states or suggests one")),
+            "sources": _list(_object(source)),
+            "script_reason": _or_null(_text("why its pages seem to need JavaScript")),
+            "stories": _list(_object(story), "some of the newest"),
+        },
+        description="The sources that were found on a site.",
+    )
+
+
 SCHEMAS: dict[str, tuple[str, Callable[[], Json]]] = {  # by name: the command that prints it, the schema of a line
     "search": ("search --json", _story),
     "history": ("history --json", _story),
@@ -392,6 +434,8 @@ SCHEMAS: dict[str, tuple[str, Callable[[], Json]]] = {  # by name: the command t
     "alerts-show": ("alerts show --json", _shown_alert),
     "alerts-terms": ("alerts terms --json", _term),
     "stats": ("stats --json", _statistics),
+    "searches": ("searches --json", _saved_search),
+    "discover": ("discover --json", _site),
 }
 
 

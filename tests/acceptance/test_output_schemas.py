@@ -13,7 +13,12 @@ from jsonschema.validators import validator_for
 from monitor.cli.app import program
 from monitor.cli.manual import all_commands
 from monitor.cli.schemas import SCHEMAS, output_schema
+from monitor.config import load
 from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
+from monitor.models import now
+from monitor.saved_searches import save_search
+from monitor.store import open_store
+from monitor.story_search import StorySearch
 
 from .harness import BRICS, SBERBANK, Monitor, settings
 
@@ -36,6 +41,11 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitor]:
         values = settings(newsroom, None, alerts=alerts, topics={"banks": "bank"}, terms={"own": "Sberbank OR VTB"})
         monitor = Monitor(base, values)
         monitor("crawl", "--no-mail", status=1)
+        config = load(monitor.config, {})
+        store = open_store(config.store, base)
+        saved = StorySearch(query="Sberbank", chosen={"outlet": ("A",)})
+        save_search(store, "banks", saved, fragments={}, user="", at=now())
+        store.close()
         sentences = "The harbour was frozen and the ferries waited for the ice to break. " * 12
         (base / "page.html").write_text(PAGE.format("The harbour was frozen", sentences))
         (base / "stories.jsonl").write_text(monitor("export").out)
@@ -65,6 +75,8 @@ def examples(monitor: Monitor) -> dict[str, list[tuple[str, ...]]]:
         "alerts-show": [("alerts", "show", "sberbank")],
         "alerts-terms": [("alerts", "terms"), ("alerts", "terms", "own")],
         "stats": [("stats",)],
+        "searches": [("searches",)],
+        "discover": [("discover", "/".join(matched["url"].split("/")[:3]) + "/")],
     }
 
 
