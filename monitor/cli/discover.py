@@ -43,7 +43,7 @@ def discover_command(context: CommandContext, *, url: str, name: str | None, as_
       media-monitor discover https://www.nationaltechnology.co.uk/
       media-monitor discover tass.com |
         sed -i '/^outlets:/r /dev/stdin' monitor.yaml
-      media-monitor discover tass.com --json | jq '.sources[] | select(.is_polled)'
+      media-monitor discover tass.com --json | jq '.sources[].url'
     """
     from pydantic import ValidationError
 
