@@ -23,11 +23,11 @@ MonitorError                     base class: one line for the user, with a hint
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from monitor.failures import FailureKind
 
@@ -153,10 +153,10 @@ class DeliveryError(MonitorError):
 class DeliveryUnavailable(DeliveryError):
     """The receiving server does not answer or asks to retry later; the message stays in the outbox.
 
-    ``retry_after`` is the time that the server asked to wait, None if it did not say.
+    ``retry_after`` is the time that the server asked to wait.
     """
 
-    def __init__(self, message: str, *, hint: str = "", retry_after: timedelta | None = None) -> None:
+    def __init__(self, message: str, *, hint: str = "", retry_after: timedelta = timedelta()) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
 

@@ -27,7 +27,7 @@ class BatchResults:
     retry_after: timedelta = timedelta()  # the longest time that a server asked to wait
 
     def add(
-        self, errors: Mapping[str, str], *, is_temporary: bool, keeps_id: bool, retry_after: timedelta | None = None
+        self, errors: Mapping[str, str], *, is_temporary: bool, keeps_id: bool, retry_after: timedelta = timedelta()
     ) -> None:
         """Adds the result of a message: the targets that did not receive it, each with the reason.
 
@@ -37,7 +37,7 @@ class BatchResults:
         self.errors.update(errors)
         self.is_retried_soon |= is_temporary
         self.keeps_id |= keeps_id
-        self.retry_after = max(self.retry_after, retry_after or timedelta())
+        self.retry_after = max(self.retry_after, retry_after)
 
     @property
     def is_complete(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from monitor.models import Hit, Notification, NotificationKey, Story
     from monitor.store import Store
@@ -78,7 +79,7 @@ class Refusals:
 
     temporarily: dict[str, str] = field(default_factory=dict)  # target -> reply; a later attempt may succeed
     permanently: dict[str, str] = field(default_factory=dict)  # target -> reply
-    retry_after: timedelta | None = None  # the longest time that one of their servers asked to wait
+    retry_after: timedelta = timedelta()  # the longest time that one of their servers asked to wait
 
 
 class Channel(Protocol):

@@ -307,7 +307,7 @@ class _DeliveryRun:
         *,
         is_temporary: bool,
         keeps_id: bool,
-        retry_after: timedelta | None,
+        retry_after: timedelta,
     ) -> None:
         """Adds a message's result to those of its batch; after the last one, settles the batch's notifications."""
         results = self.results.setdefault(message.batch, BatchResults(batch=message.batch))
@@ -386,7 +386,7 @@ class _DeliveryRun:
         self._postpone_message(message, str(error), may_have_arrived=may_have_arrived, retry_after=error.retry_after)
 
     def _postpone_message(
-        self, message: Message, error: str, *, may_have_arrived: bool = False, retry_after: timedelta | None = None
+        self, message: Message, error: str, *, may_have_arrived: bool = False, retry_after: timedelta = timedelta()
     ) -> None:
         """Records a message that no target received, or whose result is unknown.
 

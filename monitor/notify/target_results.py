@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.errors import DeliveryRefused, DeliveryUnavailable, DeliveryUnknown
@@ -9,7 +10,6 @@ from monitor.notify.channel import Refusals
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-    from datetime import timedelta
 
 
 class TargetResults:
@@ -47,6 +47,6 @@ class TargetResults:
             permanently={t: str(error) for t, error in errors.items() if isinstance(error, DeliveryRefused)},
         )
 
-    def _retry_after(self) -> timedelta | None:
+    def _retry_after(self) -> timedelta:
         waits = [error.retry_after for error in self._errors.values() if isinstance(error, DeliveryUnavailable)]
-        return max(filter(None, waits), default=None)
+        return max(waits, default=timedelta())

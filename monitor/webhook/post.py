@@ -31,7 +31,7 @@ class Reply:
     status: int
     text: str
     location: str = ""  # of a redirect: scheme and host
-    retry_after: timedelta | None = None  # the time that the server asks to wait
+    retry_after: timedelta = timedelta()  # the time that the server asks to wait
 
     def __str__(self) -> str:
         try:
@@ -72,12 +72,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float) -
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
             message = f"{shown} gave no answer, it may have taken the message: {one_line(reason)[:200]}"
             raise DeliveryUnknown(message) from None
-        seconds = parse_retry_after(response.getheader("Retry-After"))
         return Reply(
             response.status,
             text,
             location=_site(response.getheader("Location") or ""),
-            retry_after=None if seconds is None else timedelta(seconds=seconds),
+            retry_after=timedelta(seconds=parse_retry_after(response.getheader("Retry-After")) or 0.0),
         )
     finally:
         watchdog.cancel()
