@@ -127,11 +127,13 @@ class Retention:
             self._delete(kind, [stored.id for stored in found])
 
     def expired_findings(self, before: datetime, *, limit: int) -> Iterator[list[str]]:
+        found: set[str] = set()  # a finding is in both kinds
         for kind, field in (("hits", "matched_at"), ("outbox", "created_at")):
             old: Json = {"range": {field: {"lt": rfc3339(before)}}}
             query: Json = {"bool": {"filter": [{"wildcard": {"story": {"value": "*-*"}}}, old]}}
             for page in batched(self._cluster.scan(kind, query, fields=("story",)), limit):
-                ids = {stored.document["story"] for stored in page}
+                ids = {stored.document["story"] for stored in page} - found
+                found |= ids
                 if expired := sorted(ids - self._stories_with_unsent(sorted(ids))):
                     yield expired
 
