@@ -175,9 +175,11 @@ def fold_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-Record: TypeAlias = (
-    "StoryHistory | Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting | Mark | SavedSearch"
+#: Any record but a `StoryHistory`.
+OtherRecord: TypeAlias = (
+    "Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting | Mark | SavedSearch"
 )
+Record: TypeAlias = "StoryHistory | OtherRecord"
 
 # ---- retention and repair
 

@@ -278,8 +278,9 @@ class Cluster:
         self._refresh_before_search(kind)
         with translated_errors():
             response = self.client.count(index=index or self.alias(kind), query=query)
-        if nested_value(response, "_shards", "failed"):
-            raise StoreUnavailable(f"Elasticsearch could not count all documents of {self.alias(kind)}")
+        shards = nested_value(response, "_shards")
+        if shards["failed"] or shards["successful"] < shards["total"]:
+            raise StoreUnavailable(f"Elasticsearch could not count all documents of {index or self.alias(kind)}")
         return int(nested_value(response, "count"))
 
     def _refresh_before_search(self, kind: str) -> None:

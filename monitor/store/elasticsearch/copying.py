@@ -112,11 +112,7 @@ class IndexCopy:
     def _count(self, index: str) -> int:
         with translated_errors():
             self._cluster.client.indices.refresh(index=index)
-            response = self._cluster.client.count(index=index)
-        shards = nested_value(response, "_shards")
-        if shards["failed"] or shards["successful"] < shards["total"]:
-            raise StoreUnavailable(f"Elasticsearch could not count all documents of {index}")
-        return int(nested_value(response, "count"))
+        return self._cluster.count_documents(self._kind, {"match_all": {}}, index=index)
 
     def _documents_up_to(self, states: dict[int, indices.ShardState]) -> int:
         """Estimates how many documents are copied already, from the sequence numbers."""

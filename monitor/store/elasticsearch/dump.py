@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from monitor.itertools_compat import batched
 from monitor.models import FrontierEntry, Hit, OutletState, Story, rfc3339
@@ -17,6 +17,7 @@ from monitor.store.elasticsearch.settings import SETTING_KIND, setting_write
 from monitor.store.elasticsearch.stories import version_write
 from monitor.store.records import (
     Mark,
+    OtherRecord,
     OutboxRecord,
     Record,
     SavedSearch,
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
 
 HIT_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
 MATCH_ALL_QUERY: Json = {"match_all": {}}
-#: Any record but a `StoryHistory`.
-OtherRecord: TypeAlias = (
-    Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting | Mark | SavedSearch
-)
 
 
 class Dump:

@@ -14,7 +14,7 @@ from monitor.store.elasticsearch import schema
 from monitor.store.elasticsearch.client import error_type, nested_value, not_elasticsearch_error, translated_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Cluster
@@ -28,19 +28,23 @@ OPENED_AT: Final = "opened_at"  # in the ``_meta`` of a mapping: when the index 
 
 def stored_indices(cluster: Cluster) -> dict[str, IndexName]:
     """Returns the indices behind the aliases of all kinds, by name."""
+    return {
+        index: name
+        for index, aliases in sorted(_aliases_by_index(cluster).items())
+        if (name := schema.parse_index_name(cluster.prefix, index)) is not None and cluster.alias(name.kind) in aliases
+    }
+
+
+def _aliases_by_index(cluster: Cluster, further: Iterable[str] = ()) -> dict[str, Json]:
+    """Returns the settings of the aliases of all kinds, and of ``further`` ones, by index and alias."""
     with translated_errors():
         response = cluster.client.options(ignore_status=404).indices.get_alias(
-            name=[cluster.alias(kind) for kind in schema.DOCUMENT_KINDS]
+            name=[*map(cluster.alias, schema.DOCUMENT_KINDS), *further]
         )
     if not isinstance(response.body, dict):
         raise not_elasticsearch_error(response.meta.status)
-    return {
-        index: name
-        for index, value in sorted(response.body.items())
-        if isinstance(value, dict)  # the response for missing aliases has an error as well
-        and (name := schema.parse_index_name(cluster.prefix, index)) is not None
-        and cluster.alias(name.kind) in value.get("aliases", {})
-    }
+    # The response for missing aliases has an error as well.
+    return {index: value.get("aliases", {}) for index, value in response.body.items() if isinstance(value, dict)}
 
 
 def stored_mapping_versions(cluster: Cluster) -> dict[str, int]:
@@ -106,20 +110,12 @@ def _closing_actions(cluster: Cluster, former: Collection[IndexName]) -> list[Js
     """Returns the actions that close the aliases which take writes."""
     former_names = {schema.full_index_name(cluster.prefix, name): name for name in former}
     aliases = [schema.alias_name(cluster.prefix, name.kind, name.version) for name in former]
-    with translated_errors():
-        response = cluster.client.options(ignore_status=404).indices.get_alias(
-            name=[cluster.alias(kind) for kind in schema.DOCUMENT_KINDS] + aliases
-        )
-    if not isinstance(response.body, dict):
-        raise not_elasticsearch_error(response.meta.status)
     actions = []
-    for index, value in response.body.items():
-        name = former_names.get(index) or schema.parse_index_name(cluster.prefix, index)
-        if name is None or not isinstance(value, dict):
-            continue
-        action = alias_action(cluster, name)
-        if value["aliases"].get(action["add"]["alias"], {}).get("is_write_index") is not False:
-            actions.append(action)
+    for index, settings in _aliases_by_index(cluster, aliases).items():
+        if name := former_names.get(index) or schema.parse_index_name(cluster.prefix, index):
+            action = alias_action(cluster, name)
+            if settings.get(action["add"]["alias"], {}).get("is_write_index") is not False:
+                actions.append(action)
     return actions
 
 

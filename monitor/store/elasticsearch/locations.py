@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.store.elasticsearch import schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def location_write(story: str, partition: int, *, revision: tuple[int, int] | No
     return DocumentWrite(
         kind="locations",
         id=story,
-        document={"partition": f"{partition:06d}"},
+        document={"partition": schema.partition_text(partition)},
         op="index" if revision else "create",
         revision=revision,
     )

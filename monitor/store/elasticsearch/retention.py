@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339, rfc3339
-from monitor.store.elasticsearch import documents
+from monitor.store.elasticsearch import documents, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS
 from monitor.store.elasticsearch.marks import MARK_SORT
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from monitor.store.elasticsearch.cluster import Cluster
     from monitor.store.records import StoryExpiry
 
-MATCH_ALL: Json = {"match_all": {}}
 MAX_LOST_PARTITIONS = 10_000  # the newest; locations in earlier ones were deleted with them
 EXPIRY_SORT: list[Json] = [{"first_seen_at": "asc"}, {"id": "asc"}]
 #: Kinds whose documents belong to a story, in the order in which they are deleted: before the story, so that a killed
@@ -104,7 +103,7 @@ class Retention:
         """Deletes the locations of stories in partitions that were dropped, also by a process that was killed."""
         existing = self._cluster.partitions.numbers(reread=True)
         # None above the newest: another process may make the next partition, and locations in it, at this moment.
-        missing = [f"{number:06d}" for number in range(1, existing[-1]) if number not in existing]
+        missing = [schema.partition_text(number) for number in range(1, existing[-1]) if number not in existing]
         lost: Json = {"terms": {"partition": missing[-MAX_LOST_PARTITIONS:]}}
         for page in batched(self._cluster.scan("locations", lost, fields=()), PAGE_DOCUMENTS):
             self._cluster.write_documents(  # one that conflicts has got another partition meanwhile

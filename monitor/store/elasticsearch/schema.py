@@ -237,6 +237,11 @@ def alias_name(prefix: str, kind: str, version: int | None = None) -> str:
     return f"{prefix}-{FORMER_KIND_NAMES[kind] if version == 0 else kind}"
 
 
+def partition_text(number: int) -> str:
+    """Returns the number of a partition as the names of indices and `locations` have it."""
+    return f"{number:06d}"
+
+
 def index_name(prefix: str, kind: str, version: int | None = None, partition: int = FIRST_PARTITION) -> str:
     """Returns the name of a kind's index with that mapping version (default: the current version).
 
@@ -244,7 +249,8 @@ def index_name(prefix: str, kind: str, version: int | None = None, partition: in
     """
     if version is None:
         version = MAPPING_VERSIONS[kind]
-    suffix = f"-{partition:06d}" if kind == PARTITIONED_KIND and version >= FIRST_PARTITIONED_VERSION else ""
+    is_partitioned = kind == PARTITIONED_KIND and version >= FIRST_PARTITIONED_VERSION
+    suffix = f"-{partition_text(partition)}" if is_partitioned else ""
     return f"{alias_name(prefix, kind, version)}-v{version or 1}{suffix}"
 
 

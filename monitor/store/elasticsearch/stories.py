@@ -295,7 +295,8 @@ class Stories:
     ) -> list[tuple[str, str, tuple[int, ...]]]:
         from monitor.similarity import bands
 
-        terms = [documents.band_term(band) for band in bands(signature)]
+        own_bands = set(bands(signature))
+        terms = sorted(map(documents.band_term, own_bands))
         shared_bands = [{"constant_score": {"filter": {"term": {"bands": term}}}} for term in terms]
         if not shared_bands:
             return []
@@ -311,7 +312,7 @@ class Stories:
             (stored.id, stored.document["cluster"], documents.unpack_signature(stored.document["signature"]))
             for stored in matches
         ]
-        return [each for each in found if not set(bands(signature)).isdisjoint(bands(each[2]))]
+        return [each for each in found if not own_bands.isdisjoint(bands(each[2]))]
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         filters: list[Json] = []
