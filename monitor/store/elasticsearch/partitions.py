@@ -19,7 +19,7 @@ from monitor.store.elasticsearch import indices, schema
 from monitor.store.elasticsearch.client import translated_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from monitor.config.schema import StoreRollover
@@ -150,11 +150,12 @@ class Partitions:
             return f"was made on {opened_at:%Y-%m-%d}"
         return None
 
-    def indices_since(self, time: datetime) -> list[str]:
-        """Returns the indices that may have stories first seen since a time."""
-        found = []
-        for number in reversed(self.numbers(reread=True)):
-            found.append(self.index(number))
+    def indices_since(self, time: datetime, existing: Collection[str]) -> set[str]:
+        """Returns those of the ``existing`` indices of stories that may have stories first seen since a time."""
+        names = [schema.parse_index_name(self._cluster.prefix, index) for index in existing]
+        found: set[str] = set()
+        for number in sorted((name.partition for name in names if name and name.partition), reverse=True):
+            found.add(self.index(number))
             opened_at = self._opened(number)
             if opened_at is not None and opened_at <= time:
                 break

@@ -173,10 +173,10 @@ class SignatureCache:
     def _read_new(self) -> None:
         """Reads the writes since the last read; there may be further partitions by now."""
         with translated_errors():
-            response = self._cluster.client.search_shards(index=self._cluster.partitions.indices_since(self._since))
-        current = sorted(
-            {(copy["index"], copy["shard"]) for copies in nested_value(response, "shards") for copy in copies}
-        )
+            response = self._cluster.client.search_shards(index=self._cluster.alias("stories"))
+        existing = {(copy["index"], copy["shard"]) for copies in nested_value(response, "shards") for copy in copies}
+        recent = self._cluster.partitions.indices_since(self._since, {index for index, _ in existing})
+        current = sorted((index, number) for index, number in existing if index in recent)
         self._shards = {key: self._shards.get(key, ShardProgress()) for key in current}
         for key, shard in self._shards.items():
             for page in batched(self._written(key, shard), PAGE_SIGNATURES):
