@@ -52,6 +52,14 @@ class ConfigError(MonitorError):
         self.faults = tuple(faults)
 
 
+class BadRequest(MonitorError):
+    """A parameter of a search or a form has a value that cannot be used; ``parameter`` is its name."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
 class InvalidArgument(MonitorError):
     """An argument of the Python API cannot be read; the message begins with its name."""
 

@@ -13,13 +13,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from monitor import __version__
-from monitor.errors import QueryError, StoreRefused
+from monitor.errors import BadRequest, QueryError, StoreRefused
 from monitor.models import now as clock
 from monitor.models import rfc3339
 from monitor.query import parse
 from monitor.query.syntax import Value
 from monitor.saved_searches import story_search
-from monitor.story_search import BadRequest
 from monitor.syndication.atom import atom_feed
 from monitor.syndication.items import Feed, feed_id, feed_items
 from monitor.syndication.json_feed import json_feed

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.digests.text import one_line
+from monitor.errors import BadRequest
 from monitor.models import rfc3339
 from monitor.store.records import Mark, MarkKind, fold_name
-from monitor.story_search import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

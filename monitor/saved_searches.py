@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.errors import BadRequest
 from monitor.marks import required_line
 from monitor.models import rfc3339
 from monitor.store.records import SavedSearch, fold_name
-from monitor.story_search import MAX_CHOSEN_VALUES, MAX_QUERY_CHARACTERS, BadRequest, StorySearch
+from monitor.story_search import MAX_CHOSEN_VALUES, MAX_QUERY_CHARACTERS, StorySearch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

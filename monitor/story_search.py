@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from monitor.errors import MonitorError
+from monitor.errors import BadRequest
 from monitor.query import parse
 from monitor.query.syntax import And, Or, Phrase, Value
 from monitor.store.records import FACET_FIELDS, MAX_SELECTED_STORIES, MarkKind, StorySelection, fold_name
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 
 MAX_QUERY_CHARACTERS = 20_000
 MAX_CHOSEN_VALUES = 50  # of each field, and of tags
-
-
-class BadRequest(MonitorError):
-    """A parameter of a search or a form has a value that cannot be used; ``parameter`` is its name."""
-
-    def __init__(self, parameter: str, message: str) -> None:
-        super().__init__(message)
-        self.parameter = parameter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

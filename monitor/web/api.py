@@ -11,7 +11,7 @@ from starlette.routing import Route
 from monitor import coverage
 from monitor.alert_preview import preview_alert
 from monitor.alert_status import read_statuses
-from monitor.errors import MonitorError, QueryError
+from monitor.errors import BadRequest, MonitorError, QueryError
 from monitor.marks import marks_json, marks_of_stories
 from monitor.models import now
 from monitor.outlet_status import read_outlets
@@ -25,7 +25,7 @@ from monitor.time_arguments import parse_time
 from monitor.web import api_changes
 from monitor.web.json_response import JsonResponse
 from monitor.web.openapi import openapi_document
-from monitor.web.search_request import BadRequest, SearchRequest
+from monitor.web.search_request import SearchRequest
 from monitor.web.services import services_of, user_of
 from monitor.web.trends import read_trend, trend_request
 

@@ -14,9 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor import marks
+from monitor.errors import BadRequest
 from monitor.models import now
 from monitor.saved_searches import change_search, require_savable, save_search, search_json, story_search
-from monitor.story_search import BadRequest, StorySearch
+from monitor.story_search import StorySearch
 from monitor.web.forms import read_body, require_editor
 from monitor.web.json_response import JsonResponse
 from monitor.web.services import services_of, user_of

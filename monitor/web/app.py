@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from monitor.errors import MonitorError, QueryError, StoreUnavailable
+from monitor.errors import BadRequest, MonitorError, QueryError, StoreUnavailable
 from monitor.web import (
     alert_editor,
     alerts,
@@ -32,7 +32,6 @@ from monitor.web.access import API_PATHS, AccessControl
 from monitor.web.accounts import FeedAccess, TooManyLogins
 from monitor.web.pages import render
 from monitor.web.request_shares import RequestShares
-from monitor.web.search_request import BadRequest
 from monitor.web.site_search import TooManySearches
 
 if TYPE_CHECKING:

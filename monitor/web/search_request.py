@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 from monitor.store.records import fold_name
-from monitor.story_search import BadRequest, StorySearch
+from monitor.story_search import StorySearch
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
     from monitor.store.records import SavedSearch
-
-__all__ = ["BadRequest", "SearchRequest"]
 
 PAGE_STORIES = 20
 MAX_PAGE = 500  # a store reads the stories of the pages before

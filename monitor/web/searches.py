@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
-from monitor.errors import MonitorError, QueryError
+from monitor.errors import BadRequest, MonitorError, QueryError
 from monitor.feed_files import FeedSource
 from monitor.models import now
 from monitor.saved_searches import (
@@ -21,7 +21,7 @@ from monitor.saved_searches import (
 )
 from monitor.web.forms import read_form, text_field
 from monitor.web.pages import render
-from monitor.web.search_request import BadRequest, SearchRequest
+from monitor.web.search_request import SearchRequest
 from monitor.web.services import services_of, user_of
 from monitor.web.stories import stories_response
 

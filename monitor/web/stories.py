@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import StreamingResponse
 
 from monitor import transfer
-from monitor.errors import QueryError, StoreError
+from monitor.errors import BadRequest, QueryError, StoreError
 from monitor.feed_files import FeedSource, feed_sources
 from monitor.marks import marks_of_stories
 from monitor.models import now
@@ -20,7 +20,7 @@ from monitor.query.matcher import AnalysedStory
 from monitor.query.snippets import Snippet, highlighted_field, snippets
 from monitor.web import charts
 from monitor.web.pages import render
-from monitor.web.search_request import PAGE_STORIES, BadRequest, SearchRequest
+from monitor.web.search_request import PAGE_STORIES, SearchRequest
 from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from monitor.errors import BadRequest
     from monitor.models import Story
     from monitor.query import Node
-    from monitor.story_search import BadRequest
     from monitor.web.services import Services
 
 MAX_SHOWN_CHARACTERS = 200_000  # of a text; the rest is counted

@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from monitor import marks
+from monitor.errors import BadRequest
 from monitor.models import now
 from monitor.web.forms import read_form, require_editor, text_field
 from monitor.web.login import own_path
-from monitor.web.search_request import BadRequest
 from monitor.web.services import services_of, user_of
 from monitor.web.story import find_story, story_response
 

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from monitor.errors import QueryError, StoreError
+from monitor.errors import BadRequest, QueryError, StoreError
 from monitor.models import now
 from monitor.query import parse
 from monitor.volume.new_names import new_names
 from monitor.web import charts
 from monitor.web.pages import render
-from monitor.web.search_request import BadRequest, SearchRequest
+from monitor.web.search_request import SearchRequest
 from monitor.web.services import services_of
 
 if TYPE_CHECKING:

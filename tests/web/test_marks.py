@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 
 from monitor import marks, story_search
+from monitor.errors import BadRequest
 from monitor.models import now
 from monitor.store.records import Mark, MarkKind
-from monitor.story_search import BadRequest
 from monitor.urls import story_id
 from store.examples import page_commit, story_url
 from web.examples import HOSTILE, stories
