@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,7 @@ from monitor.models import now as clock
 from monitor.models import rfc3339
 from monitor.query import parse
 from monitor.query.syntax import Value
-from monitor.saved_searches import story_search
+from monitor.story_search import StorySearch
 from monitor.syndication.atom import atom_feed
 from monitor.syndication.items import Feed, feed_id, feed_items
 from monitor.syndication.json_feed import json_feed
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from monitor.config import Config
+    from monitor.config import Alert, Config
     from monitor.models import Story
     from monitor.query import Node
     from monitor.store import Store
@@ -53,6 +53,14 @@ class FeedSource:
     query: str
     search: SavedSearch | None = None
 
+    @classmethod
+    def of_alert(cls, alert: Alert) -> FeedSource:
+        return cls("alert", alert.name, alert.query)
+
+    @classmethod
+    def of_search(cls, search: SavedSearch) -> FeedSource:
+        return cls("search", search.name, search.query, search)
+
     @property
     def path(self) -> str:
         """The path of its files below the directory, without their endings: a readable name, a hash if that is cut."""
@@ -65,15 +73,15 @@ class FeedSource:
     @property
     def is_personal(self) -> bool:
         """True if its stories depend on the stars and read states of a user."""
-        return self.search is not None and story_search(self.search).is_personal
+        return self.search is not None and StorySearch.from_saved(self.search).is_personal
 
 
 def feed_sources(config: Config, searches: Iterable[SavedSearch]) -> list[FeedSource]:
     """Returns the alerts and topics of a configuration, and saved searches."""
     return [
-        *(FeedSource("alert", alert.name, alert.query) for alert in config.alerts),
+        *map(FeedSource.of_alert, config.alerts),
         *(FeedSource("topic", name, query) for name, query in config.topics.items()),
-        *(FeedSource("search", search.name, search.query, search) for search in searches),
+        *map(FeedSource.of_search, searches),
     ]
 
 
@@ -117,13 +125,9 @@ def feed_content(store: Store, config: Config, source: FeedSource, *, user: str,
     if source.search is None:
         stories = store.search(Value(source.kind, source.name), now=now, limit=MAX_ITEMS).stories
         return FeedContent(feed, source, stories, parse(source.query, fragments=config.fragments))
-    search = story_search(source.search)
+    search = replace(StorySearch.from_saved(source.search), sort="newest")
     prepared = search.prepare(store, config.fragments, now=now, user=user)
-    stories = store.search(
-        prepared.node, now=now, since=prepared.since, before=prepared.before, limit=MAX_ITEMS,
-        selection=prepared.selection,
-    ).stories  # fmt: skip
-    return FeedContent(feed, source, stories, prepared.query_node)
+    return FeedContent(feed, source, prepared.stories(limit=MAX_ITEMS).stories, prepared.query_node)
 
 
 def _description(source: FeedSource) -> str:

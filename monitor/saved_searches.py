@@ -11,7 +11,7 @@ from monitor.errors import BadRequest
 from monitor.marks import required_line
 from monitor.models import rfc3339
 from monitor.store.records import SavedSearch, fold_name
-from monitor.story_search import MAX_CHOSEN_VALUES, MAX_QUERY_CHARACTERS, StorySearch
+from monitor.story_search import MAX_CHOSEN_VALUES, MAX_QUERY_CHARACTERS, SINGLE_PARAMETERS, StorySearch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ MAX_NAME_CHARACTERS = 100
 IDENTIFIER_CHARACTERS = 12
 
 
-def story_search(saved: SavedSearch) -> StorySearch:
-    """Returns the search that was saved."""
-    return StorySearch.from_values({**saved.filters, "q": (saved.query,)})
+def search_with_id(searches: Sequence[SavedSearch], identifier: str) -> SavedSearch | None:
+    return next((search for search in searches if search.id == identifier), None)
 
 
 def find_saved_search(searches: Sequence[SavedSearch], name_or_id: str) -> SavedSearch | None:
     """Returns the search with this id, or with this name without differences of case."""
-    by_id = next((search for search in searches if search.id == name_or_id), None)
-    return by_id or next((search for search in searches if search.name_key == fold_name(name_or_id)), None)
+    return search_with_id(searches, name_or_id) or next(
+        (search for search in searches if search.name_key == fold_name(name_or_id)), None
+    )
 
 
 def save_search(
@@ -78,7 +78,7 @@ def change_search(
 
 def require_savable(values: Mapping[str, Sequence[str]]) -> None:
     """Raises BadRequest if a search by these values would leave out some of them, which the page's own never do."""
-    for name in ("q", "since", "until", "sort", "starred", "unread"):
+    for name in SINGLE_PARAMETERS:
         if len(values.get(name, ())) > 1:
             raise BadRequest(name, "write one value")
     for name, chosen in values.items():

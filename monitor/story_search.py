@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from monitor.query.fragments import Fragments
     from monitor.store import SearchResult, Store
     from monitor.store.protocol import Marks
-    from monitor.store.records import DayCount, Facets
+    from monitor.store.records import DayCount, Facets, SavedSearch
 
 MAX_QUERY_CHARACTERS = 20_000
+SINGLE_PARAMETERS = ("q", "since", "until", "sort", "starred", "unread")
+PARAMETERS = (*SINGLE_PARAMETERS, *FACET_FIELDS, "tag")
 MAX_CHOSEN_VALUES = 50  # of each field, and of tags
 
 
@@ -67,9 +69,9 @@ class StorySearch:
             **others,
         )
 
-    @staticmethod
-    def parameter_names() -> tuple[str, ...]:
-        return ("q", "since", "until", "sort", *FACET_FIELDS, "tag", "starred", "unread")
+    @classmethod
+    def from_saved(cls, saved: SavedSearch) -> Self:
+        return cls.from_values({**saved.filters, "q": (saved.query,)})
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Returns the values of the parameters by their names, without those that have their default."""
@@ -104,19 +106,22 @@ class StorySearch:
 
     def node(self, fragments: Fragments) -> Node | None:
         """Returns the query with the chosen values; None for all stories.  Raises QueryError."""
-        query = self.query_node(fragments)
+        return self._with_chosen(self.query_node(fragments))
+
+    def _with_chosen(self, query: Node | None) -> Node | None:
         nodes = [] if query is None else [query]
         nodes += [_any_of([_value_node(name, value) for value in values]) for name, values in self.chosen.items()]
         return And(tuple(nodes)) if len(nodes) > 1 else nodes[0] if nodes else None
 
     def prepare(self, store: Store, fragments: Fragments, *, now: datetime, user: str) -> PreparedSearch:
         """Returns the search of this user, ready to be run.  Raises QueryError, BadRequest or StoreError."""
-        node, since, before = self.node(fragments), self.since_time(now), self.before_time(now)
+        query_node = self.query_node(fragments)
+        node, since, before = self._with_chosen(query_node), self.since_time(now), self.before_time(now)
         selection, cuts = self._selection(store, user)
         return PreparedSearch(
             store=store,
             node=node,
-            query_node=self.query_node(fragments),
+            query_node=query_node,
             now=now,
             since=since,
             before=before,
@@ -127,28 +132,28 @@ class StorySearch:
 
     def _selection(self, store: Marks, user: str) -> tuple[StorySelection | None, tuple[str, ...]]:
         """Returns the stories to which the marks restrict the search, and sentences about those that were left out."""
+        cuts: list[str] = []
+
+        def newest(kind: MarkKind, key: str, limit: int, cut: str) -> set[str]:
+            found = store.marked_stories(kind, key, limit=limit + 1)
+            if len(found) > limit:
+                cuts.append(cut)
+            return set(found[:limit])
+
         only: set[str] | None = None
         without: set[str] = set()
-        cuts: list[str] = []
         if self.tags:
-            limit = MAX_SELECTED_STORIES // len(self.tags)
-            only = set()
+            limit, only = MAX_SELECTED_STORIES // len(self.tags), set()
             for tag in self.tags:
-                tagged = store.marked_stories(MarkKind.TAG, fold_name(tag), limit=limit + 1)
-                only.update(tagged[:limit])
-                if len(tagged) > limit:
-                    cuts.append(f"Only the {limit:,} stories that got the tag {tag} last are searched.")
+                cut = f"Only the {limit:,} stories that got the tag {tag} last are searched."
+                only |= newest(MarkKind.TAG, fold_name(tag), limit, cut)
         if self.is_starred:
-            starred = store.marked_stories(MarkKind.STAR, user, limit=MAX_SELECTED_STORIES + 1)
-            kept = set(starred[:MAX_SELECTED_STORIES])
-            only = kept if only is None else only & kept
-            if len(starred) > MAX_SELECTED_STORIES:
-                cuts.append(f"Only the {MAX_SELECTED_STORIES:,} stories that got a star last are searched.")
+            cut = f"Only the {MAX_SELECTED_STORIES:,} stories that got a star last are searched."
+            starred = newest(MarkKind.STAR, user, MAX_SELECTED_STORIES, cut)
+            only = starred if only is None else only & starred
         if self.is_unread:
-            read = store.marked_stories(MarkKind.READ, user, limit=MAX_SELECTED_STORIES + 1)
-            without = set(read[:MAX_SELECTED_STORIES])
-            if len(read) > MAX_SELECTED_STORIES:
-                cuts.append(f"Only the {MAX_SELECTED_STORIES:,} stories that you read last are left out.")
+            cut = f"Only the {MAX_SELECTED_STORIES:,} stories that you read last are left out."
+            without = newest(MarkKind.READ, user, MAX_SELECTED_STORIES, cut)
         if only is None and not without:
             return None, tuple(cuts)
         return StorySelection(None if only is None else frozenset(only), frozenset(without)), tuple(cuts)

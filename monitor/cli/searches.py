@@ -49,11 +49,12 @@ def searches_command(context: CommandContext, *, as_json: bool) -> None:
 
 def prepare_saved_search(context: CommandContext, store: Store, name: str) -> PreparedSearch:
     """Returns a saved search, ready to be run as by a user without a name.  Raises MonitorError if there is none."""
-    from monitor.saved_searches import find_saved_search, story_search
+    from monitor.saved_searches import find_saved_search
+    from monitor.story_search import StorySearch
 
     searches = store.saved_searches()
     saved = find_saved_search(searches, name)
     if saved is None:
         names = ", ".join(search.name for search in searches[:10]) or "none is saved"
         raise MonitorError(f"there is no saved search {name!r}", hint=f"media-monitor searches lists them: {names}")
-    return story_search(saved).prepare(store, context.config.fragments, now=now(), user="")
+    return StorySearch.from_saved(saved).prepare(store, context.config.fragments, now=now(), user="")

@@ -79,7 +79,7 @@ def _alert_page(request: Request, name: str, message: Message | None = None, **v
         "chart": _daily_chart(status),
         "hits": services.store.hits(alert.name, limit=RECENT_HITS),
         "snooze_spans": SNOOZE_SPANS,
-        "feed": FeedSource("alert", alert.name, alert.query),
+        "feed": FeedSource.of_alert(alert),
         "since": DEFAULT_BACKFILL,
         "backfill": None,
         "message": message,

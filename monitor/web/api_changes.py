@@ -16,8 +16,8 @@ from starlette.routing import Route
 from monitor import marks
 from monitor.errors import BadRequest
 from monitor.models import now
-from monitor.saved_searches import change_search, require_savable, save_search, search_json, story_search
-from monitor.story_search import StorySearch
+from monitor.saved_searches import change_search, require_savable, save_search, search_json, search_with_id
+from monitor.story_search import PARAMETERS, StorySearch
 from monitor.web.forms import read_body, require_editor
 from monitor.web.json_response import JsonResponse
 from monitor.web.services import services_of, user_of
@@ -74,7 +74,7 @@ def _update_search(request: Request, body: Json) -> Response:
     changed = change_search(
         services.store, saved,
         name=_text(body, "name") if "name" in body else None,
-        search=_search_of(body, story_search(saved)) if {"query", "filters"} & body.keys() else None,
+        search=_search_of(body, StorySearch.from_saved(saved)) if {"query", "filters"} & body.keys() else None,
         fragments=services.config.fragments, at=now(),
     )  # fmt: skip
     return JsonResponse(search_json(changed))
@@ -87,10 +87,10 @@ def delete_search(request: Request) -> Response:
 
 
 def _find_search(request: Request) -> SavedSearch:
-    for saved in services_of(request).store.saved_searches():
-        if saved.id == request.path_params["id"]:
-            return saved
-    raise HTTPException(404, "There is no saved search with this id.")
+    saved = search_with_id(services_of(request).store.saved_searches(), request.path_params["id"])
+    if saved is None:
+        raise HTTPException(404, "There is no saved search with this id.")
+    return saved
 
 
 def _search_of(body: Json, before: StorySearch) -> StorySearch:
@@ -106,7 +106,7 @@ def _search_of(body: Json, before: StorySearch) -> StorySearch:
         if not is_valid:
             raise BadRequest("filters", 'write an object with lists of texts, such as {"outlet": ["A"]}')
         values = {"q": values.get("q", ()), **{name: tuple(chosen) for name, chosen in filters.items()}}
-        known = {*StorySearch.parameter_names()} - {"q"}
+        known = {*PARAMETERS} - {"q"}
         if unknown := sorted(filters.keys() - known):
             raise BadRequest("filters", f"{unknown[0][:40]!r} is none of {', '.join(sorted(known))}")
     require_savable(values)

@@ -12,7 +12,6 @@ from monitor.story_search import StorySearch
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from monitor.store.records import SavedSearch
 
 PAGE_STORIES = 20
 MAX_PAGE = 500  # a store reads the stories of the pages before
@@ -31,10 +30,6 @@ class SearchRequest(StorySearch):
         page = int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else 1
         values = {name: parameters.getlist(name) for name in parameters}
         return cls.from_values(values, page=min(max(page, 1), MAX_PAGE))
-
-    @classmethod
-    def from_saved(cls, saved: SavedSearch) -> Self:
-        return cls.from_values({**saved.filters, "q": (saved.query,)})
 
     def is_same_as(self, other: SearchRequest) -> bool:
         """Returns True if the searches have the same parameters, on any page and in any order of their values."""

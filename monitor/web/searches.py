@@ -18,6 +18,7 @@ from monitor.saved_searches import (
     find_saved_search,
     require_savable,
     save_search,
+    search_with_id,
 )
 from monitor.web.forms import read_form, text_field
 from monitor.web.pages import render
@@ -43,10 +44,7 @@ def _searches_response(
     searches = services_of(request).store.saved_searches()
     values = {
         "section": "Stories",
-        "searches": [
-            (saved, SearchRequest.from_saved(saved), FeedSource("search", saved.name, saved.query, saved))
-            for saved in searches
-        ],
+        "searches": [(saved, FeedSource.of_search(saved)) for saved in searches],
         "fault": fault,
         "changed": changed,
         "typed": typed,
@@ -111,9 +109,7 @@ def _change(request: Request, action: str, name: str) -> Response:
 
 def _find(request: Request) -> SavedSearch:
     """Returns the search whose id the address has.  Raises HTTPException 404."""
-    identifier = request.path_params["id"]
-    searches = services_of(request).store.saved_searches()
-    saved = next((search for search in searches if search.id == identifier), None)
+    saved = search_with_id(services_of(request).store.saved_searches(), request.path_params["id"])
     if saved is None:
         raise HTTPException(404, "There is no saved search at this address; it may have been deleted.")
     return saved

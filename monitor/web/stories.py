@@ -18,6 +18,7 @@ from monitor.query.lint import lint_query
 from monitor.query.lint_notes import configured_values
 from monitor.query.matcher import AnalysedStory
 from monitor.query.snippets import Snippet, highlighted_field, snippets
+from monitor.saved_searches import MAX_NAME_CHARACTERS
 from monitor.web import charts
 from monitor.web.pages import render
 from monitor.web.search_request import PAGE_STORIES, SearchRequest
@@ -75,6 +76,7 @@ def stories_response(request: Request, asked: SearchRequest, **values: Any) -> R
         "section": "Stories", "asked": asked, "error": None, "notes": (), "result": None, "cuts": (),
         "entries": (), "facets": None, "time_line": None, "facet_labels": FACET_LABELS,
         "saved_searches": (), "saved": None, "feed": None, "tag_counts": (), "save_fault": None, "save_name": "",
+        "max_name": MAX_NAME_CHARACTERS,
         **values,
     }  # fmt: skip
     try:
@@ -83,17 +85,14 @@ def stories_response(request: Request, asked: SearchRequest, **values: Any) -> R
         shown["saved"] = next((saved for saved, search in shown["saved_searches"] if search.is_same_as(asked)), None)
         shown["feed"] = _feed_of(services, asked, shown["saved"])
         search = asked.prepare(services.store, services.config.fragments, now=at, user=user.name)
-    except (QueryError, BadRequest) as error:
-        return render(request, "stories.html", shown | {"error": error}, status=400)
-    except StoreError as error:
-        return render(request, "stories.html", shown | {"error": error}, status=503)
-    if asked.query:
-        shown["notes"] = lint_query(asked.query, configured=configured_values(services.config), now=at)
-    try:
+        if asked.query:
+            shown["notes"] = lint_query(asked.query, configured=configured_values(services.config), now=at)
         result = search.stories(limit=PAGE_STORIES, offset=(asked.page - 1) * PAGE_STORIES)
         shown["entries"] = entries = entries_of(services.store, search.query_node, result.stories)
         shown["shown_stories"] = shown_stories = [story for each in entries for story in (each.story, *each.others)]
         shown["marks"] = marks_of_stories(services.store, [story.id for story in shown_stories], user=user.name)
+    except (QueryError, BadRequest) as error:
+        return render(request, "stories.html", shown | {"error": error}, status=400)
     except StoreError as error:
         return render(request, "stories.html", shown | {"error": error}, status=503)
     shown["result"], shown["last"] = result, (asked.page - 1) * PAGE_STORIES + len(result.stories)
@@ -112,11 +111,9 @@ def stories_response(request: Request, asked: SearchRequest, **values: Any) -> R
 def _feed_of(services: Services, asked: SearchRequest, saved: SavedSearch | None) -> FeedSource | None:
     """Returns the feed that has the stories of this search: of the saved search, or of the only topic or alert."""
     if saved is not None:
-        return FeedSource("search", saved.name, saved.query, saved)
-    for source in feed_sources(services.config, ()):
-        if asked.is_same_as(SearchRequest(chosen={source.kind: (source.name,)})):
-            return source
-    return None
+        return FeedSource.of_search(saved)
+    values, sources = asked.values(), feed_sources(services.config, ())
+    return next((source for source in sources if values == {source.kind: (source.name,)}), None)
 
 
 def entries_of(store: Store, node: Node | None, stories: Sequence[Story]) -> list[StoryEntry]:
