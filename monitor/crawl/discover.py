@@ -145,8 +145,9 @@ async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet
 
 def _without_access(outlet: Outlet) -> Outlet:
     """Returns the outlet without the headers, credentials and rights that are those of another site."""
+    fields = type(outlet).model_fields
     keys = (*ACCESS_KEYS, "hosts", "verify")
-    return outlet.model_copy(update={key: type(outlet).model_fields[key].get_default() for key in keys})
+    return outlet.model_copy(update={key: fields[key].get_default(call_default_factory=True) for key in keys})
 
 
 async def feed_title(outlet: Outlet, discovered: DiscoveredSources, fetcher: Fetcher) -> str:
