@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -158,7 +159,7 @@ def test_a_filter_by_too_many_marks_says_which_it_leaves_out(page: Page, monkeyp
     monkeypatch.setattr(story_search, "MAX_SELECTED_STORIES", 1)
     at = now()
     for story, minutes in ((FIRST, 0), (REPRINT, 1)):
-        made_at = at.replace(microsecond=minutes)
+        made_at = at + timedelta(minutes=minutes)
         page.store.put_marks(
             [
                 Mark(kind=MarkKind.TAG, story=story, key="chips", user="", made_at=made_at, text="chips"),
