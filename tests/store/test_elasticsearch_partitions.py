@@ -125,6 +125,7 @@ def test_a_commit_killed_and_repeated_after_a_rollover_stores_once(
         assert survivor.commit([commit]) in ([CommitResult.WRITTEN], [CommitResult.CONFLICT])
         assert len(partitions_of(survivor, name)) == 1
         example = story(name)
+        survivor.cluster.refresh(survivor.cluster.alias("hits"))  # written by the killed process
         assert [hit.story for hit in survivor.hits(limit=10_000)].count(example.id) == 1
         assert len(survivor.story_notifications(example.id)) == 1
         if not is_killed:
@@ -289,7 +290,8 @@ def test_a_partition_that_gets_a_story_is_not_dropped(
     drop = store.cluster.partitions.drop
 
     def drop_after_write(number: int, **kwargs: Any) -> bool:
-        assert other.commit([commit_of("late")]) == [CommitResult.WRITTEN]
+        if number == first:  # not for the empty ones of former tests
+            assert other.commit([commit_of("late")]) == [CommitResult.WRITTEN]
         return drop(number, **kwargs)
 
     monkeypatch.setattr(store.cluster.partitions, "drop", drop_after_write)

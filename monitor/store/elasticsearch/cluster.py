@@ -301,10 +301,14 @@ class Cluster:
     def _refresh_index(self, kind: str) -> None:
         with self._lock:
             written = self._write_counts[kind]
-        with translated_errors():  # 403: a key without write privileges may not refresh, and has written nothing
-            self.client.options(ignore_status=403).indices.refresh(index=self.alias(kind))
+        self.refresh(self.alias(kind))
         with self._lock:
             self._refreshed_write_counts[kind] = max(self._refreshed_write_counts[kind], written)
+
+    def refresh(self, index: str) -> None:
+        """Makes all writes to an index or alias visible to searches, unless the key may not write."""
+        with translated_errors():  # 403: a key without write privileges may not refresh, and has written nothing
+            self.client.options(ignore_status=403).indices.refresh(index=index)
 
     def refresh_all_after_writes(self) -> None:
         """Refreshes all indices with unrefreshed writes of this object, so that every process finds these writes."""

@@ -79,6 +79,7 @@ class Retention:
             index = self._cluster.partitions.index(number)
             if is_needed(index):
                 continue
+            self._cluster.refresh(index)  # to find what other processes wrote in the last second
             count = 0
             for page in batched(self._cluster.scan("stories", expired, fields=(), index=index), PAGE_DOCUMENTS):
                 self._delete_of_stories([stored.id for stored in page])
