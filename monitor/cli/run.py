@@ -83,11 +83,9 @@ def run_command(
       kill -HUP "$(pidof -s media-monitor)"          use the changed file now
     """
     from monitor.crawl.config_watch import ConfigWatch, file_fingerprint
-    from monitor.crawl.restart import collect_former_children, hangup_means_restart, restart_program
+    from monitor.crawl.restart import collect_former_children, ignore_hangups_at_start, restart_program
 
-    if hangup_means_restart():
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the crawl handles it: the files are about to be read
-
+    ignore_hangups_at_start()
     fingerprint = file_fingerprint(context.config_path)  # before the file is loaded, so that no change is missed
     configured_outlet_names(context, ())
     log_as(log_format, log_file)

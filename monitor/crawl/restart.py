@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -23,10 +24,21 @@ def hangup_means_restart() -> bool:
     return not sys.stderr.isatty()
 
 
+def ignore_hangups_at_start() -> None:
+    """Ignores SIGHUP until the crawl handles it, as the configuration is about to be read; not at a terminal."""
+    if hangup_means_restart():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
 def restart_program() -> NoReturn:
-    """Starts the command of this process again in its place; may be called in any thread."""
+    """Starts the command of this process again in its place; may be called in any thread.
+
+    SIGHUP waits until the command calls `ignore_hangups_at_start`.
+    """
     logging.shutdown()
     temporary_files.leave_own_directory()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # which the new program gets from this thread
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  no shell; our own command line
 
 

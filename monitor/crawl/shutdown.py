@@ -64,7 +64,8 @@ class StopSignals:
 
         Until the next `install`, SIGHUP has no effect; SIGTERM and SIGINT still end the process, cleanly at first.
         """
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # Not SIG_IGN: Python prints a traceback for a signal that came shortly before.
+        signal.signal(signal.SIGHUP, _ignore)
         self._begin(signal.SIGHUP)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
@@ -92,3 +93,7 @@ class StopSignals:
         threading.Event().wait(STOP_LIMIT_SECONDS)
         log.warning("some work did not end within %g s: ending without it; it is repeated later", STOP_LIMIT_SECONDS)
         self._end_late(self.received or signal.SIGTERM)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Handles a signal without effect."""
