@@ -271,11 +271,10 @@ class Month:
         self.process.send_signal(signal.SIGCONT)
 
     def migrate(self) -> None:
-        """Sets the schema one version back, whose migration indexes all stories again, and starts the program."""
+        """Takes the database back to schema version 8, from which `setup` indexes all stories again, and starts."""
         self.stop()
         connection = sqlite3.connect(self.database)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        connection.execute(f"PRAGMA user_version = {version - 1}")
+        connection.executescript("DROP TABLE mark; DROP TABLE saved_search; PRAGMA user_version = 8")
         connection.close()
         began = time.monotonic()
         subprocess.run(self.command("setup"), env=self.environment, cwd=ROOT, check=True, capture_output=True)
