@@ -168,6 +168,6 @@ async def delete_until_stopped(service: Service, stop: asyncio.Event) -> None:
             cleanup = Cleanup(service.store, service.config)
             while not stop.is_set() and await service.call(cleanup.delete_batch):
                 await wait_for_stop(stop, PAUSE_SECONDS)
-            if cleanup.deleted.stories or cleanup.deleted.urls:
+            if cleanup.deleted != Deleted():
                 log.info("deleted %s that keep_for no longer keeps", cleanup.deleted)
         await wait_for_stop(stop, INTERVAL.total_seconds() / 10)
