@@ -84,14 +84,14 @@ def _configured_access(context: CommandContext, address: str) -> dict[str, Any]:
     """Returns the headers, credentials and proxy of the configured outlet that has this address; else empty."""
     if not (context.config_option or context.config_path.exists()):
         return {}
-    from monitor.config.access import ACCESS_KEYS
+    from monitor.config.access import SITE_RIGHTS
     from monitor.discovery.publishers import Publishers
     from monitor.egress.own_sites import OwnSites
 
     publishers = Publishers(context.config.outlets)
     for outlet in context.config.outlets:
         if address in OwnSites.of(outlet, publishers.neighbour_hosts(outlet)):
-            return {key: getattr(outlet, key) for key in (*ACCESS_KEYS, "hosts", "verify")}
+            return {key: getattr(outlet, key) for key in SITE_RIGHTS}
     return {}
 
 

@@ -123,6 +123,8 @@ ACCESS_KEYS: tuple[Literal["headers", "cookies", "user_agent", "proxy", "auth", 
     "auth",
     "login",
 )
+#: Keys that hold for the sites of the outlet only, and not for another site that it is read from.
+SITE_RIGHTS = (*ACCESS_KEYS, "hosts", "verify")
 
 
 def access_faults(outlet: Outlet, *, splash_proxy: str | None) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -6,7 +6,8 @@ import types
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Field, SecretStr
 
@@ -180,6 +181,11 @@ class Outlet(FrozenModel):
     login: Login | None = None  # a form that is sent before the first request
     proxy: Proxy | None = None  # of all requests of the outlet
     spider: NonEmptyName = "outlets"  # name of the Scrapy spider that polls the outlet, in spiders/
+
+    @classmethod
+    def unconfigured(cls, url: str) -> Self:
+        """Returns the outlet of a page that is on the site of no configured one, named after the host."""
+        return cls.model_construct(name=urlsplit(url).hostname or "", url=url)
 
     @property
     def effective_country(self) -> str | None:

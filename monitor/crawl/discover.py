@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from monitor.config.access import ACCESS_KEYS
+from monitor.config.access import SITE_RIGHTS
 from monitor.crawl.budgeted_fetch import fetched_source
 from monitor.crawl.document_parsers import parse_document
 from monitor.crawl.sources import Source, SourceResult, read_source
@@ -146,8 +146,7 @@ async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet
 def _without_access(outlet: Outlet) -> Outlet:
     """Returns the outlet without the headers, credentials and rights that are those of another site."""
     fields = type(outlet).model_fields
-    keys = (*ACCESS_KEYS, "hosts", "verify")
-    return outlet.model_copy(update={key: fields[key].get_default(call_default_factory=True) for key in keys})
+    return outlet.model_copy(update={key: fields[key].get_default(call_default_factory=True) for key in SITE_RIGHTS})
 
 
 async def feed_title(outlet: Outlet, discovered: DiscoveredSources, fetcher: Fetcher) -> str:
