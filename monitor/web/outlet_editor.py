@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 2  # while a site is searched
 SOURCE_KINDS = ("feed", "sitemap", "section")
 TEXT_FIELDS = ("name", "language", "country", "every")
-MAX_BEGINNING_CHARACTERS = 600  # of the text of a story
 
 
 def add_page(request: Request) -> Response:
@@ -109,9 +108,16 @@ def _file_values(result: Json, fields: dict[str, str], chosen: list[int], *, cra
     for kind in SOURCE_KINDS:
         values[f"{kind}s"] = [source["url"] for source in sources if source["kind"] == kind] or None
     values |= {key: fields[key] or None for key in ("language", "country", "every")}
-    # Splash without the monitor's proxy would let the site's scripts connect to private addresses.
-    values["render"] = "auto" if result["script_reason"] and crawl.splash_proxy != "off" else None
+    values["render"] = "auto" if _is_rendered(result, crawl) else None
     return {**values, "public_only": True}
+
+
+def _is_rendered(result: Json, crawl: CrawlSettings) -> bool:
+    """Returns True if the outlet's pages need a script, and may be rendered.
+
+    Splash without the monitor's proxy would let the site's scripts connect to private addresses.
+    """
+    return bool(result["script_reason"]) and crawl.splash_proxy != "off"
 
 
 def _address_page(request: Request, url: str, *, fault: str = "") -> Response:
@@ -144,6 +150,7 @@ def _editor_page(
         "fields": fields,
         "chosen": chosen,
         "digest": digest,
+        "is_rendered": _is_rendered(result, services.config.crawl),
         "owner": owner,
         "faults": faults or [],
         "lines": lines,
@@ -154,12 +161,10 @@ def _editor_page(
 
 def _shown_sample(sample: Json) -> Json:
     story = Story.from_json(sample["story"]) if sample["story"] else None
-    beginning = story.text[:MAX_BEGINNING_CHARACTERS] if story else ""
     return {
         **sample,
         "time": from_rfc3339(sample["published_at"]) if sample["published_at"] else None,
         "story": story,
-        "beginning": beginning + "…" * (story is not None and len(story.text) > len(beginning)),
     }
 
 

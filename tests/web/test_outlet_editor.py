@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from monitor.config import load
-from monitor.web import site_search
-from monitor.web.site_search import SiteSearches
+from monitor.web import outlet_editor, site_search
+from monitor.web.site_search import SiteSearch, SiteSearches
 from web.examples import CONFIG_WITHOUT_DELAY as FAST
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.requests import Request
 
     from monitor.demo.newsroom import Newsroom
     from web.conftest import Page
@@ -80,6 +83,32 @@ def test_an_entry_that_is_invalid_is_not_saved(intranet_page: Page, newsroom: Ne
     assert status == 400
     assert "was changed meanwhile" in text
     assert page.config_path.read_text() == FAST
+
+
+@pytest.mark.parametrize(
+    ("proxy", "text"),
+    [("", "they will be rendered (<code>render: auto</code>)"), ("off", "they will be read without it")],
+)
+def test_pages_with_scripts_are_rendered_behind_the_proxy_only(
+    intranet_page: Page, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch, proxy: str, text: str
+) -> None:
+    page = intranet_page
+    if proxy:
+        page.config_path.write_text(FAST.replace("crawl: {", f"crawl: {{splash_proxy: '{proxy}', "))
+    location = search(page, newsroom["meridian"].site.url)
+    result_of(page, location)
+    find = outlet_editor._find_search
+
+    def find_with_reason(request: Request, key: str) -> SiteSearch:
+        found = find(request, key)
+        assert found.result is not None
+        return replace(found, result=found.result | {"script_reason": "an empty page"})
+
+    monkeypatch.setattr(outlet_editor, "_find_search", find_with_reason)
+    _, shown, _ = page.get(location)
+    assert text in shown
+    _, preview, _ = page.submit("/outlet/add/save", {**fields_of(shown), "action": "preview"})
+    assert ("+    render: auto" in preview) is (proxy != "off")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
