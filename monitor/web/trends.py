@@ -98,6 +98,7 @@ class Trend:
     unit: str
     voices: tuple[Voice, ...]
     all_stories: int
+    period: Period
     spikes: tuple[Spike, ...] = ()
 
 
@@ -111,7 +112,7 @@ def trends_page(request: Request) -> Response:
     }  # fmt: skip
     try:
         trend = read_trend(services, asked, at)
-        period = _period(services, asked, at)
+        period = trend.period
         top = services.store.facets(period.node, now=at, since=period.since, before=period.before, limit=TOP_VALUES)
         names = None
         if asked.has_names:
@@ -134,21 +135,24 @@ def trend_file(request: Request) -> Response:
 def read_trend(services: Services, asked: TrendRequest, at: datetime) -> Trend:
     """Counts the stories of the queries by day.  Raises QueryError, BadRequest or StoreError."""
     period = _period(services, asked, at)
-    since, before = period.since, period.before
-    nodes: list[tuple[str, Node | None]] = [
-        (query, parse(query, fragments=services.config.fragments)) for query in asked.queries
-    ]
-    counts: dict[str, Counter[date]] = {}
-    if asked.split == "none":
-        for name, node in nodes or [("all stories", None)]:
-            days = services.store.daily_counts(node, now=at, since=since, before=before)
-            counts[name] = Counter({count.day: count.count for count in days})
-    else:
+    every = _count_by_day(services, None, period, at)
+    if asked.split != "none":
         counts = _split_counts(services, asked, period, at)
-    every = services.store.daily_counts(None, now=at, since=since, before=before)
-    last = min(before - timedelta(microseconds=1), at).date() if before else at.date()
-    every_by_day = {count.day: count.count for count in every}
-    return _trend(asked, counts, every_by_day, first=since.date(), last=max(last, since.date()))
+    elif asked.queries:
+        nodes = [parse(query, fragments=services.config.fragments) for query in asked.queries]
+        counts = {
+            query: _count_by_day(services, node, period, at) for query, node in zip(asked.queries, nodes, strict=True)
+        }
+    else:
+        counts = {"all stories": every}
+    first = period.since.date()
+    last = min(period.before - timedelta(microseconds=1), at).date() if period.before else at.date()
+    return _trend(asked, period, counts, every, first=first, last=max(first, last))
+
+
+def _count_by_day(services: Services, node: Node | None, period: Period, at: datetime) -> Counter[date]:
+    days = services.store.daily_counts(node, now=at, since=period.since, before=period.before)
+    return Counter({count.day: count.count for count in days})
 
 
 def _period(services: Services, asked: TrendRequest, at: datetime) -> Period:
@@ -175,6 +179,7 @@ def _split_counts(services: Services, asked: TrendRequest, period: Period, at: d
 
 def _trend(
     asked: TrendRequest,
+    period: Period,
     counts: Mapping[str, Counter[date]],
     every_by_day: Mapping[date, int],
     *,
@@ -222,6 +227,7 @@ def _trend(
         unit="%" if is_share else "",
         voices=voices,
         all_stories=sum(every),
+        period=period,
         spikes=spikes,
     )
 
