@@ -10,6 +10,7 @@ import unicodedata
 import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from monitor import __version__
@@ -115,13 +116,16 @@ class FeedContent:
         return FORMATS[ending](feed, feed_items(self.stories, self.node))
 
 
-def feed_content(store: Store, config: Config, source: FeedSource, *, user: str, now: datetime) -> FeedContent:
+def feed_content(
+    store: Store, config: Config, source: FeedSource, *, installation: uuid.UUID, user: str, now: datetime
+) -> FeedContent:
     """Returns the feed of an alert, topic or saved search with its newest stories, as ``user`` would find them.
 
+    ``installation`` is the `installation_id` of the store.
     Raises StoreError, and for a saved search that is not valid any more QueryError or BadRequest.
     """
     identity = source.search.id if source.search else source.name  # of a search that keeps it under another name
-    feed = feed_id(_installation(store), source.kind, identity)
+    feed = feed_id(installation, source.kind, identity)
     if source.search is None:
         stories = store.search(Value(source.kind, source.name), now=now, limit=MAX_ITEMS).stories
         return FeedContent(feed, source, stories, parse(source.query, fragments=config.fragments))
@@ -175,8 +179,12 @@ class FeedFiles:
         self._logged_reasons = frozenset(faults)
         self._written_at = at
 
+    @cached_property
+    def _installation(self) -> uuid.UUID:
+        return installation_id(self._store)
+
     def _write(self, source: FeedSource, at: datetime) -> None:
-        content = feed_content(self._store, self._config, source, user="", now=at)
+        content = feed_content(self._store, self._config, source, installation=self._installation, user="", now=at)
         paths = {ending: self._directory / f"{source.path}.{ending}" for ending in FORMATS}
         version = content.version()
         if self._versions.get(source.path) == version and all(path.exists() for path in paths.values()):
@@ -213,7 +221,7 @@ def write_file(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _installation(store: Store) -> uuid.UUID:
+def installation_id(store: Store) -> uuid.UUID:
     """Returns the id of this monitor, which the first call makes."""
     stored = store.setting(_INSTALLATION_KEY)
     if stored is None:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from monitor.feed_files import FORMATS, FeedSource, feed_content, feed_sources
+from monitor.feed_files import FORMATS, FeedSource, feed_content, feed_sources, installation_id
 from monitor.feed_tokens import make_token, revoke_token, token_made_at
 from monitor.models import now
 from monitor.syndication import atom, json_feed
@@ -35,7 +35,8 @@ def feed(request: Request) -> Response:
     source = next((source for source in sources if source.path == path), None)
     if source is None or ending not in FORMATS:
         raise HTTPException(404, "There is no such feed: see /feeds for all of them.")
-    content = feed_content(services.store, services.config, source, user=user_of(request).name, now=now())
+    store, user = services.store, user_of(request).name
+    content = feed_content(store, services.config, source, installation=installation_id(store), user=user, now=now())
     base = base_url(request)
     url, home = f"{base}/feeds/{path}.{ending}", base + home_path(source)
     headers = {"ETag": f'"{content.version(ending, url, home)}"', "Cache-Control": "private, no-cache"}
