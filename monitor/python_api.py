@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
-from urllib.parse import urlsplit
 
 from monitor.config import Outlet, load
 from monitor.config.types import valid_web_url
@@ -23,8 +22,8 @@ from monitor.ingest.story_of_article import story_of_page
 from monitor.models import Article, Page, now
 from monitor.query import parse
 from monitor.store import open_store
+from monitor.store.story_address import story_at
 from monitor.time_arguments import parse_end_time, parse_time
-from monitor.urls import former_story_ids, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,8 +129,8 @@ class Monitor:
 
     def story(self, reference: str) -> Story | None:
         """Returns the stored story with this id or URL; None if there is none."""
-        ids = [story_id(reference), *former_story_ids(reference)] if "://" in reference else [reference]
-        return next(iter(self._opened_store().stories(ids).values()), None)
+        store = self._opened_store()
+        return story_at(store, reference) if "://" in reference else store.stories([reference]).get(reference)
 
     def versions(self, story: Story) -> list[Story]:
         """Returns all stored versions of a story, the oldest first."""
@@ -149,8 +148,7 @@ class Monitor:
             valid_web_url(url)
         except ValueError as error:
             raise InvalidArgument(f"url: {error}") from None
-        unconfigured = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
-        outlet = self._publishers.outlet_of(url) or unconfigured
+        outlet = self._publishers.outlet_of(url) or Outlet.unconfigured(url)
         body, encoding = (html.encode(errors="replace"), "utf-8") if isinstance(html, str) else (html, None)
         page = Page(url=url, body=body, fetched_at=now(), encoding=encoding)
         article = self._opened_extraction().extract(page, ExtractionOptions.for_outlet(outlet))

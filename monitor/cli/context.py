@@ -253,14 +253,11 @@ def find_story(store: Store, reference: str) -> Story:
 
     Raises click.UsageError if there is none, or if several ids begin with these characters.
     """
-    from monitor.urls import former_story_ids, story_id
+    from monitor.store.story_address import story_at
 
     key = reference.strip()
-    ids_of_url = (story_id(key), *former_story_ids(key)) if "://" in key else ()
-    ids = [key] if re.fullmatch(r"[0-9a-f]{32}", key) else list(ids_of_url)
-    stories = store.stories(ids)
-    if stories:
-        return next(iter(stories.values()))
+    if story := story_at(store, key) if "://" in key else store.stories([key]).get(key):
+        return story
     if re.fullmatch(r"[0-9a-f]{1,5}", key):
         raise click.UsageError(f"{reference!r} is too short; give at least 6 characters of the id")
     if re.fullmatch(r"[0-9a-f]{6,31}", key):

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import click
 
@@ -189,8 +189,7 @@ def _outlet_of(config: Config, outlet_name: str | None, url: str, render: str | 
             )
         outlet = named[0]
     else:
-        unconfigured = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
-        outlet = Publishers(config.outlets).outlet_of(url) or unconfigured
+        outlet = Publishers(config.outlets).outlet_of(url) or Outlet.unconfigured(url)
     return outlet.model_copy(update={"render": render}) if render else outlet
 
 

@@ -44,6 +44,7 @@ from monitor.store.records import (
     TagCount,
     UrlAlias,
 )
+from monitor.store.story_address import story_at
 from monitor.urls import former_story_ids
 from store.examples import DAY, MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
@@ -100,6 +101,15 @@ class Frontier:
             entry = frontier_entry("first", id=former_id, candidate=stored)
             store.commit([PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.STORED))])
         assert [entry.candidate for entry in store.enqueue([tagged, first, second], now=NOW)] == [second]
+
+    def test_a_story_is_found_by_its_address_also_under_a_former_id(self, store: Store) -> None:
+        """A story of another address is not, although the earlier rules gave both one id."""
+        first, second = (story_url(f"first?icid={number}") for number in (1, 2))
+        (former_id,) = former_story_ids(first)
+        former, present = story("first", id=former_id, url=first), story("present")
+        store.commit([page_commit(former), page_commit(present)])
+        assert [story_at(store, url) for url in (first, second)] == [former, None]
+        assert story_at(store, present.url) == present
 
     def test_one_of_many_threads_gets_a_new_url(self, store: Store) -> None:
         offers = [candidate(f"story-{number}") for number in range(20)]
