@@ -94,6 +94,10 @@ CASES = {
     "a clause to be verified excludes nothing": ("AI NOT (chip ONEAR/5 AI)", Verification.POSITIONS),
     "a range is a condition on a column": ("chip published_at:>=now-7d", Verification.NONE),
     "a subquery reports no positions": ("word_count:>5 OR (chip ONEAR/5 AI)", Verification.TEXT),
+    "a field is read from the story, even if no condition of it is left": (
+        "AI OR ((exists:topic OR NOT zyzzyva) AND (chip ONEAR/5 AI))",
+        Verification.TEXT,
+    ),
     "each author is a text of its own": ('author:"jane smith"~2', Verification.TEXT),
 }
 

@@ -97,8 +97,8 @@ def compile_query(node: Node, vocabulary: Vocabulary, now: datetime) -> Compiled
     match = compiler.positive(all_of(index_clauses)) if index_clauses else None
     verification = max(clause.verification for clause in clauses)
     unverified = tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.verification)
-    if any(isinstance(part, Range) for child in unverified for part in walk(child)):
-        # The matcher reads a Range's value from a story, even if no clause was left of it.
+    if any(isinstance(part, Range | Exists) for child in unverified for part in walk(child)):
+        # The matcher reads the field of these from a story, even if no clause was left of them.
         verification = Verification.TEXT
     phrases: IndexPhrases = ()
     if match is not None and verification is Verification.POSITIONS:
