@@ -29,9 +29,10 @@ demo: install
 	@echo
 	$(BIN)/media-monitor serve --config demo-out/monitor.yaml
 
-# Two processes share the tests by file: more would need an Elasticsearch, a Splash and their memory each.
+# Two processes share the tests by file: more would need an Elasticsearch, a Splash and their memory each.  In the order
+# of the folders, the slow acceptance tests come first, so that both end at the same time.
 test: dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # A real Elasticsearch for development, in the foreground; needs Java 21 or newer and Maven.
 elasticsearch: dev

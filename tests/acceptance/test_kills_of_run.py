@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
     from monitor.demo.sink import MailSink
 
-KILLS = int(os.environ.get("MONITOR_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("MONITOR_TEST_KILLS", "4"))
 # Each other process is killed within this time of its start, the others within this time of their first delivery.
 MAX_LIFE_SECONDS = 6.0
 PROFILES = [replace(OUTLET_PROFILES[n % 2], key=f"outlet{n}", name=f"Outlet {n}") for n in range(4)]

@@ -51,7 +51,7 @@ def test_run_exports_its_counts_and_health(tmp_path: Path, sink: MailSink) -> No
         try:
             wait_for(lambda: status("/readyz") == 200)
             wait_for(lambda: samples().get("notifications_total email sent") == 3)
-            wait_for(lambda: samples()["polls_total ok"] == 1)
+            wait_for(lambda: samples().get("polls_total ok") == 1)
             values = samples()
             assert values["pages_total stored "] == 3
             assert values["urls_total new"] == 3
