@@ -1,6 +1,6 @@
 """How long a story takes from its commit to the acceptance of its mail, over a number of stories.
 
-    python benchmarks/delivery_latency.py [STORIES]
+    python -m benchmarks.delivery_latency [STORIES]
 
 Stories of ten instant alerts are committed at random times, ten a second, while deliveries run as `run` does them: one,
 then a pause of RUN_DELIVERY_INTERVAL_SECONDS.  The store is a SQLite file, the mail server runs in this process.

@@ -1,6 +1,6 @@
 """Measures the overhead of crawling over Scrapy: pages per second downloaded by polls, and by a plain Scrapy spider.
 
-    .venv/bin/python benchmarks/downloading.py [--pages 800] [--outlets 8] [--repeats 3]
+    python -m benchmarks.downloading [--pages 800] [--outlets 8] [--repeats 3]
 
 Both fetch the same gzipped pages from sites on loopback, without extraction, in one process each, alternately.  The
 ratio shows the cost of a poll (address guard, robots.txt, frontier, lease, dispositions); the store is in memory.

@@ -1,6 +1,6 @@
 """Measures how fast feeds and sitemaps are parsed, beside lxml alone on the same bytes.
 
-    python benchmarks/feeds.py
+    python -m benchmarks.feeds
 
 Prints for each document the milliseconds of the parser and of lxml's tree alone (the bound), and their ratio.
 """

@@ -1,6 +1,6 @@
 """Measures searches that marks restrict, in a SQLite store with many stories and as many marks as a search reads.
 
-    PYTHONPATH=.:benchmarks python benchmarks/marks.py [--stories 300000] [--store FILE]
+    python -m benchmarks.marks [--stories 300000] [--store FILE]
 
 A store that exists is used unchanged.  Prints the milliseconds of CPU time of what a page of results asks for (the
 marks, a page, the counts beside it and by day) for each restriction, and their ratio to the same search without one in
@@ -17,8 +17,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from search.stories import NOW, SPAN, StoryGenerator, word
-
+from benchmarks.search.stories import NOW, SPAN, StoryGenerator, word
 from monitor.itertools_compat import batched
 from monitor.marks import marks_of_stories
 from monitor.store.microseconds import micros

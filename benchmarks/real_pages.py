@@ -1,6 +1,6 @@
 """Crawls saved real pages with the real command, next to trafilatura alone on the same pages and cores.
 
-    .venv/bin/python benchmarks/real_pages.py --corpus DIR [--copies 4] [--workers 2]
+    python -m benchmarks.real_pages --corpus DIR [--copies 4] [--workers 2]
 
 DIR (or MONITOR_CORPUS) holds pages as NAME.html.gz, and truth.json with the URL and language of each name.  Each
 language becomes an outlet on loopback with an RSS feed; each copy of a page has its own path.

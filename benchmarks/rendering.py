@@ -1,6 +1,6 @@
 """Render 200 pages written by JavaScript with each engine, and measure the cost of ``auto`` on plain pages.
 
-Usage: python benchmarks/rendering.py [splash] [playwright] [auto]
+Usage: python -m benchmarks.rendering [splash] [playwright] [auto]
 Splash is the server of SPLASH_URL, or else the one that `make splash` installs.
 
 Prints for each engine the number of pages with the expected result, pages per second beside a plain download of the

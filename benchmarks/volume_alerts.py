@@ -1,6 +1,6 @@
 """How often alerts of the types spike and flatline are false in a year of made-up counts, and what they find.
 
-    python benchmarks/volume_alerts.py [YEARS]
+    python -m benchmarks.volume_alerts [YEARS]
 
 The counts have a time of day, weekends, a level that drifts by 2 % a day, days that differ by 40 % for no reason, and
 events that bring several stories within hours; nothing in them is a spike or an outage.  For the second figure, one

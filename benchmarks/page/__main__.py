@@ -1,7 +1,6 @@
 """Measures the page on a SQLite store: searches of one reader, then many readers while a crawl writes to the store.
 
-    python -m page [--stories 20000] [--words 400] [--store FILE] [--readers 50] [--pause 15] [--crawls 3]
-                                                                                          (in benchmarks/)
+    python -m benchmarks.page [--stories 20000] [--words 400] [--store FILE] [--readers 50] [--pause 15] [--crawls 3]
 
 A store that does not exist is made first, which takes long for 300,000 stories; crawls add stories to it.  The bound of
 a search page is `Store.search` with the same query in the same run: the page also counts values and days, folds events
@@ -30,9 +29,9 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 import yaml
-from search.__main__ import build, queries
-from search.stories import StoryGenerator
 
+from benchmarks.search.__main__ import build, queries
+from benchmarks.search.stories import StoryGenerator
 from monitor.demo.web import Site
 from monitor.errors import MonitorError
 from monitor.models import now

@@ -1,6 +1,6 @@
 """Measures a hundred searches of mixed kinds in the SQLite store, and the size of its file.
 
-    python -m search [--stories 20000] [--store FILE]          (in benchmarks/)
+    python -m benchmarks.search [--stories 20000] [--store FILE]
 
 Without --store, the benchmark generates and commits the stories first, which takes long for 300,000; a file that exists
 is used unchanged.  The bound is FTS5 itself in the same run: the MATCH of each compiled query for the same first page,
@@ -21,13 +21,13 @@ from pathlib import Path
 
 import apsw
 
+from benchmarks.search.stories import NOW, StoryGenerator, page_commit, word
 from monitor.errors import MonitorError
 from monitor.models import CommitResult
 from monitor.query import parse
 from monitor.store.sqlite import SqliteStore
 from monitor.store.sqlite.query_compiler import compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
-from search.stories import NOW, StoryGenerator, page_commit, word
 
 LIMIT_MS = 150
 
