@@ -1,10 +1,12 @@
 """Measures the page on a SQLite store: searches of one reader, then many readers while a crawl writes to the store.
 
     python -m benchmarks.page [--stories 20000] [--words 400] [--store FILE] [--readers 50] [--pause 15] [--crawls 3]
+                              [--delay 1s]
 
-A store that does not exist is made first, which takes long for 300,000 stories; crawls add stories to it.  The bound of
-a search page is `Store.search` with the same query in the same run: the page also counts values and days, folds events
-and marks the words.  The bound of a crawl is the same crawl without readers: both are run in turn.
+With --delay 0s the crawl is bound by the processors alone, otherwise by its pauses between pages of one outlet, as it
+is on the web.  A store that does not exist is made first, which takes long for 300,000 stories; crawls add stories to
+it.  The bound of a search page is `Store.search` with the same query in the same run: the page also counts values and
+days, folds events and marks the words.  The bound of a crawl is the same crawl without readers: both are run in turn.
 """
 
 from __future__ import annotations
@@ -201,6 +203,7 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=50)
     parser.add_argument("--pause", type=float, default=15.0)
     parser.add_argument("--crawls", type=int, default=3)
+    parser.add_argument("--delay", default="1s", help="crawl.delay")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, newsroom() as sites:
         path = (options.store or Path(folder) / "monitor.db").absolute()
@@ -209,7 +212,7 @@ def main() -> None:
         config = Path(folder) / "monitor.yaml"
         settings = {
             "store": {"url": f"sqlite:{path}"},
-            "crawl": {"delay": "0s"},
+            "crawl": {"delay": options.delay},
             "keep": "all",
             "web": {"user_header": "X-Forwarded-User"},
             "outlets": [
