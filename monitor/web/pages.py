@@ -57,6 +57,7 @@ def environment() -> jinja2.Environment:
         "duration": short_duration,
         "marked": marked,
         "number": lambda number: f"{number:,}",
+        "per_cent": lambda share: "-" if share is None else f"{share:.1f} %",
         "shortened": shortened,
         "time": time_element,
         "query": lambda values: urlencode(values, doseq=True),

@@ -36,7 +36,9 @@ def spike_page(tmp_path: Path, store: Store) -> Iterator[Page]:
         )
         for n in range(8)
     ]
-    early = story("early", text="Chips are sold.", published_at=noon - timedelta(days=5))
+    early = story(
+        "early", text="Chips are sold.", published_at=noon - timedelta(days=5), first_seen_at=noon - timedelta(days=20)
+    )
     trade = [story(f"trade{n}", text="A talk on trade.", published_at=noon - timedelta(days=1)) for n in range(3)]
     store.commit([page_commit(each) for each in (*chips, early, *trade)])
     yield from open_page(tmp_path, store, CONFIG)
@@ -82,3 +84,44 @@ def test_new_names_are_looked_for_when_asked(spike_page: Page) -> None:
     assert "The title of chip" in first
     _, text, _ = spike_page.get("/trends?q=trade&since=2d&names=new")
     assert "<p>None.</p>" in text
+
+
+@pytest.fixture
+def new_page(tmp_path: Path, store: Store) -> Iterator[Page]:
+    """A page whose first story was stored three days ago: 8 stories of the day before, and one of ten days before."""
+    start = now() - timedelta(days=3)
+    published = [start - timedelta(days=1)] * 8 + [start - timedelta(days=10)]
+    stories = [story(f"s{n}", published_at=time, first_seen_at=start) for n, time in enumerate(published)]
+    store.commit([page_commit(each) for each in stories])
+    yield from open_page(tmp_path, store, CONFIG)
+
+
+def test_days_before_the_first_stored_story_are_shaded_without_spikes(new_page: Page) -> None:
+    begin = f"{now() - timedelta(days=3):%Y-%m-%d}"
+    trend = json.loads(new_page.get("/api/v1/trends?since=20d")[1])
+    assert (trend["collected_since"], trend["spikes"]) == (begin, [])
+    assert sorted(trend["series"][0]["values"])[-2:] == [1, 8]
+    _, text, _ = new_page.get("/trends?since=20d")
+    assert f"Shaded: collecting began on {begin}" in text
+    assert '<rect class="early" x="44"' in text
+    assert f">before collecting began on {begin}</text>" in new_page.get("/trends.svg?since=20d")[1]
+    _, text, _ = new_page.get("/?since=20d")
+    assert f"shaded: before collecting began on {begin}" in text
+    assert text.count('class="ground early"') == 17
+    assert "collecting began" not in new_page.get("/?since=2d")[1]
+
+
+def test_a_day_without_any_story_has_no_share(new_page: Page) -> None:
+    trend = json.loads(new_page.get("/api/v1/trends?q=title&since=20d&measure=share")[1])
+    assert sorted(map(str, trend["series"][0]["values"])) == ["100.0"] * 2 + ["None"] * 19
+    _, text, _ = new_page.get("/trends?q=title&since=2d&measure=share")
+    assert rows(text, "voice") == [["title", "0", "-"]]
+
+
+def test_a_split_trend_says_that_it_draws_the_first_query_only(spike_page: Page) -> None:
+    sentence = "Only the first query is drawn while it is split"
+    _, text, _ = spike_page.get("/trends?q=chips&q=trade&split=outlet")
+    assert sentence in text
+    assert 'name="q" value="trade"' in text
+    assert sentence not in spike_page.get("/trends?q=chips&split=outlet")[1]
+    assert sentence not in spike_page.get("/trends?q=chips&q=trade")[1]
