@@ -72,3 +72,10 @@ class SearchRequest(StorySearch):
     @property
     def is_narrowed(self) -> bool:
         return bool(self.since or self.until or self.chosen or self.is_by_marks)
+
+
+def story_url(story: str, query: str, results: SearchRequest) -> str:
+    """Returns the address of a story's page that marks the words of a query and leads back to the results."""
+    values = {"q": query, "results": urlencode(results.parameters(), doseq=True)}
+    parameters = urlencode({name: value for name, value in values.items() if value})
+    return f"/story/{story}?{parameters}" if parameters else f"/story/{story}"
