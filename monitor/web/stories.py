@@ -21,7 +21,7 @@ from monitor.query.snippets import Snippet, highlighted_field, snippets
 from monitor.saved_searches import MAX_NAME_CHARACTERS
 from monitor.web import charts
 from monitor.web.pages import render
-from monitor.web.search_request import PAGE_STORIES, SearchRequest
+from monitor.web.search_request import MAX_PAGE, PAGE_STORIES, SearchRequest
 from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ def stories_response(request: Request, asked: SearchRequest, **values: Any) -> R
         return render(request, "stories.html", shown | {"error": error}, status=503)
     shown["result"], shown["last"] = result, (asked.page - 1) * PAGE_STORIES + len(result.stories)
     shown["has_more"], shown["cuts"] = _has_more(result, asked.page), search.cuts
+    shown["last_page"] = min(max(-(-(result.total or 0) // PAGE_STORIES), 1), MAX_PAGE)
+    shown["is_kept_if_matching"] = services.config.keep == "matching"
     try:
         shown["tag_counts"] = services.store.tag_counts(limit=TAG_VALUES)
         shown["facets"] = search.facets(limit=FACET_VALUES)
