@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 SERIES_COLOURS = ("#2f7ed8", "#d1602b", "#3a9a5b", "#9b62c9", "#b08a1e", "#c2477f", "#5f8a99", "#7d7d7d")
 WIDTH, HEIGHT = 760, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 24
+HEADING = 24  # height of the line above a chart in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ NOT_EARLY = Early(0, "")
 def bars(columns: Sequence[Bar], *, title: str, height: int = 56, early: int = 0) -> Markup:
     """Returns a small chart of bars that fills the width of its place; each bar with an address is a link.
 
-    The ground of the first ``early`` bars is shaded.
+    The ground of the first ``early`` bars is shaded.  Below bars without addresses, whose labels begin with days,
+    are the first and the last day and the greatest value.
     """
     highest = max((bar.value for bar in columns), default=0) or 1
     pieces = []  # as text, because a page has hundreds of bars
@@ -69,8 +73,19 @@ def bars(columns: Sequence[Bar], *, title: str, height: int = 56, early: int = 0
         pieces.append(link if bar.url else f"<g>{content}</g>")
     has_links = any(bar.url for bar in columns)  # the page lists them in a table too
     described = Markup('aria-hidden="true"') if has_links else Markup('role="img" aria-label="%s"') % title
-    return Markup('<svg class="bars" %s viewBox="0 0 %s %s" preserveAspectRatio="none">%s</svg>') % (
+    svg = Markup('<svg class="bars" %s viewBox="0 0 %s %s" preserveAspectRatio="none">%s</svg>') % (
         described, max(len(columns), 1), height, Markup("".join(pieces)),  # noqa: S704  its values are escaped
+    )  # fmt: skip
+    return svg if has_links else svg + _axis_text(columns)
+
+
+def _axis_text(columns: Sequence[Bar]) -> Markup:
+    most = max((bar.value for bar in columns), default=0)
+    if not most:
+        return Markup('<span class="axis">no stories in this time</span>')
+    first, last = (f"{date.fromisoformat(columns[index].label[:10]):%d %b}" for index in (0, -1))
+    return Markup('<span class="axis"><span>%s</span><span>at most %s</span><span>%s</span></span>') % (
+        first, f"{most:,}", last,
     )  # fmt: skip
 
 
@@ -118,11 +133,18 @@ def lines(
     ) % (title, WIDTH, height, WIDTH, height, Markup("").join(pieces))
 
 
-def as_file(svg: Markup) -> bytes:
-    """Returns a chart as the content of an SVG file, dark on white."""
-    ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
-    head, _, rest = str(svg).partition(">")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head} color="#1c1c1c">{ground}{rest}'.encode()
+def as_file(svg: Markup, *, title: str, heading: str) -> bytes:
+    """Returns a chart as the content of an SVG file, dark on white, with a title and a line above it."""
+    height = re.search(r'height="(\d+)"', svg)
+    assert height is not None
+    placed = svg.replace("<svg ", Markup('<svg y="%s" ') % HEADING, 1)
+    size = f'width="{WIDTH}" height="{int(height[1]) + HEADING}"'
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" {size} color="#1c1c1c">'
+        f'<title>{escape(title)}</title><rect width="100%" height="100%" fill="#ffffff"/>'
+        f'<text x="{LEFT}" y="16" fill="currentColor" font-family="system-ui, sans-serif" font-size="13">'
+        f"{escape(heading)}</text>{placed}</svg>"
+    ).encode()
 
 
 def _height(series: Sequence[Series]) -> int:

@@ -103,6 +103,7 @@ class Trend:
     voices: tuple[Voice, ...]
     all_stories: int
     period: Period
+    last: date
     spikes: tuple[Spike, ...] = ()
     collected_since: date | None = None
     early_points: int = 0
@@ -120,20 +121,22 @@ def trends_page(request: Request) -> Response:
         trend = read_trend(services, asked, at)
         period = trend.period
         top = services.store.facets(period.node, now=at, since=period.since, before=period.before, limit=TOP_VALUES)
-        names = None
-        if asked.has_names:
+        names, has_history = None, trend.collected_since is None or period.since.date() > trend.collected_since
+        if asked.has_names and has_history:
             names = new_names(services.store, period.node, since=period.since, before=period.before, now=at)
     except (QueryError, BadRequest, StoreError) as error:
         status = 503 if isinstance(error, StoreError) else 400
         return render(request, "trends.html", values | {"error": error}, status=status)
-    values |= {"trend": trend, "chart": _chart(trend, asked), "top": top, "top_labels": TOP_LABELS, "names": names}
+    values |= {"trend": trend, "chart": _chart(trend), "top": top, "top_labels": TOP_LABELS, "names": names}
+    values["has_history"] = has_history
     return render(request, "trends.html", values)
 
 
 def trend_file(request: Request) -> Response:
     """Sends the chart as an SVG file."""
     asked = trend_request(request.query_params)
-    svg = charts.as_file(_chart(read_trend(services_of(request), asked, now()), asked))
+    trend = read_trend(services_of(request), asked, now())
+    svg = charts.as_file(_chart(trend), title=_title(trend), heading=_heading(trend))
     headers = {"Content-Disposition": 'attachment; filename="trend.svg"'}
     return Response(svg, media_type="image/svg+xml", headers=headers)
 
@@ -240,6 +243,7 @@ def _trend(
         voices=voices,
         all_stories=sum(every),
         period=period,
+        last=last,
         spikes=spikes,
         collected_since=collected_since,
         early_points=sum(
@@ -265,11 +269,20 @@ def _spikes(name: str, values: Sequence[int], labels: Sequence[str], *, begin: i
     return spikes
 
 
-def _chart(trend: Trend, asked: TrendRequest) -> Markup:
-    names = ", ".join(each.name[:60] for each in trend.series)
-    title = f"Stories {'a week' if trend.is_weekly else 'a day'} since {asked.since}: {names}"
+def _heading(trend: Trend) -> str:
+    """Returns the unit and the time of a chart."""
+    unit = "Per cent of all stories" if trend.unit else "Stories"
+    first, last = trend.period.since.date(), trend.last
+    return f"{unit} {'a week' if trend.is_weekly else 'a day'}, {first} to {last} (UTC)"
+
+
+def _title(trend: Trend) -> str:
+    return f"{_heading(trend)}: {', '.join(each.name[:200] for each in trend.series)}"
+
+
+def _chart(trend: Trend) -> Markup:
     early = charts.Early(trend.early_points, f"before collecting began on {trend.collected_since}")
-    return charts.lines(trend.labels, trend.series, title=title, unit=trend.unit, early=early)
+    return charts.lines(trend.labels, trend.series, title=_title(trend), unit=trend.unit, early=early)
 
 
 def trend_request(parameters: QueryParams) -> TrendRequest:

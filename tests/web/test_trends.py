@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import xml.etree.ElementTree as ET
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -125,3 +126,27 @@ def test_a_split_trend_says_that_it_draws_the_first_query_only(spike_page: Page)
     assert 'name="q" value="trade"' in text
     assert sentence not in spike_page.get("/trends?q=chips&split=outlet")[1]
     assert sentence not in spike_page.get("/trends?q=chips&q=trade")[1]
+
+
+def test_a_saved_chart_states_its_queries_unit_and_time(spike_page: Page) -> None:
+    svg = spike_page.get("/trends.svg?q=chips&q=trade&since=2026-10-01&until=2026-10-31&measure=share")[1]
+    root = ET.fromstring(svg)  # noqa: S314  made here
+    unit = "Per cent of all stories a day, 2026-10-01 to 2026-10-31 (UTC)"
+    texts = ["".join(each.itertext()) for each in root]
+    assert texts[0] == f"{unit}: chips, trade"
+    assert unit in texts[2]
+
+
+def test_new_names_need_stories_of_an_earlier_time(new_page: Page) -> None:
+    _, text, _ = new_page.get("/trends?since=5d&names=new")
+    assert "Every name would be new, as collecting began on" in text
+    assert "Only names in scripts that have capital letters are found." not in text
+    assert "Only names in scripts that have capital letters are found." in new_page.get("/trends?since=2d&names=new")[1]
+
+
+def test_a_small_chart_states_its_days_and_greatest_value(spike_page: Page) -> None:
+    _, text, _ = spike_page.get("/outlet?name=Outlet")
+    days = [f"{day:%d %b}" for day in (now() - timedelta(days=29), now())]
+    assert f"<span>{days[0]}</span><span>at most 3</span><span>{days[1]}</span>" in text
+    assert "no stories in this time" in spike_page.get("/alert?name=banks")[1]
+    assert "at most 8 in a bar" in spike_page.get("/?q=chips")[1]
