@@ -22,6 +22,6 @@ def test_outlets_that_are_overdue_for_a_poll_are_counted(page: Page) -> None:
         return page.get("/outlets")[1]
 
     assert "overdue" not in page.get("/outlets")[1]
-    assert "1 outlet is overdue for a poll, the first since 17m: is" in be_due(17.5)
+    assert "1 outlet is overdue for a poll, and has been for 17m: is" in be_due(17.5)
     assert "overdue" not in be_due(5)
     assert "overdue" not in be_due(-30)
