@@ -119,6 +119,14 @@ class OutletStatus:
         return "now" if state is None or state.next_poll_at <= self.at else relative_time(state.next_poll_at, self.at)
 
     @property
+    def overdue(self) -> timedelta | None:
+        """The time since the outlet should have been polled; None if it is not due, polled now or not configured."""
+        state = self.state
+        if self.outlet is None or state is None or self.holder is not None or state.next_poll_at >= self.at:
+            return None
+        return self.at - state.next_poll_at
+
+    @property
     def detail_rows(self) -> list[tuple[str, str]]:
         """The outlet's details as (label, text)."""
         rows: list[tuple[str, str]] = [("status", self.health)]

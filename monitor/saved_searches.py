@@ -101,8 +101,7 @@ def _check(search: StorySearch, fragments: Fragments, at: datetime) -> None:
     if not search.values():
         raise BadRequest("q", "this search has no query and no filter; it finds all stories")
     search.node(fragments)
-    search.since_time(at)
-    search.before_time(at)
+    search.bounds(at)
 
 
 def _parts(search: StorySearch) -> tuple[str, dict[str, tuple[str, ...]]]:

@@ -100,6 +100,13 @@ class StorySearch:
         """Returns the end of the search, exclusive: of a day, month or year its end.  Raises BadRequest."""
         return _time("until", self.until, at, read=parse_end_time) if self.until else None
 
+    def bounds(self, at: datetime) -> tuple[datetime | None, datetime | None]:
+        """Returns `since_time` and `before_time`.  Raises BadRequest, also if the time ends before it begins."""
+        since, before = self.since_time(at), self.before_time(at)
+        if since is not None and before is not None and before <= since:
+            raise BadRequest("until", "the time ends before it begins")
+        return since, before
+
     def query_node(self, fragments: Fragments) -> Node | None:
         """Returns the query as it is written; None if it is empty.  Raises QueryError."""
         return parse(self.query, fragments=fragments) if self.query else None
@@ -110,13 +117,23 @@ class StorySearch:
 
     def _with_chosen(self, query: Node | None) -> Node | None:
         nodes = [] if query is None else [query]
-        nodes += [_any_of([_value_node(name, value) for value in values]) for name, values in self.chosen.items()]
+        nodes += self._chosen_nodes()
         return And(tuple(nodes)) if len(nodes) > 1 else nodes[0] if nodes else None
+
+    def _chosen_nodes(self) -> list[Node]:
+        return [_any_of([_value_node(name, value) for value in values]) for name, values in self.chosen.items()]
+
+    def query_with_chosen(self) -> str:
+        """Returns the text of a query that finds the same without ``chosen``: ``(chip ban) country:"GB"``."""
+        chosen = [f"({node})" if isinstance(node, Or) else str(node) for node in self._chosen_nodes()]
+        if not chosen or not self.query:
+            return " ".join(chosen) or self.query
+        return " ".join([f"({self.query})" if " " in self.query else self.query, *chosen])
 
     def prepare(self, store: Store, fragments: Fragments, *, now: datetime, user: str) -> PreparedSearch:
         """Returns the search of this user, ready to be run.  Raises QueryError, BadRequest or StoreError."""
         query_node = self.query_node(fragments)
-        node, since, before = self._with_chosen(query_node), self.since_time(now), self.before_time(now)
+        node, (since, before) = self._with_chosen(query_node), self.bounds(now)
         selection, cuts = self._selection(store, user)
         return PreparedSearch(
             store=store,

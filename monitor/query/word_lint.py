@@ -57,6 +57,12 @@ _LETTERS_PATTERN = re.compile(r"[^\W\d_]{3,}")
 _SCRIPTS_OF_SINGLE_LETTERS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff]")
 
 
+def is_frequent_word(word: str, language: str | None) -> bool:
+    """Returns True for a frequent word of the language (None: of any), but not for its letters as an abbreviation."""
+    words = FREQUENT_WORDS.get(language or "", "").split() if language else _LANGUAGE_BY_FREQUENT_WORD
+    return word.lower() in words and not (len(word) > 1 and word.isupper())
+
+
 def word_notes(node: Node, configured: ConfiguredValues | None) -> Iterator[LintNote]:
     """Yields the notes about the words of a query, without those in quotes, with ``raw:`` or with wildcards."""
     for part in walk(node):

@@ -60,6 +60,7 @@ class ComposedStore:
         self.scan = search.scan
         self.facets = search.facets
         self.daily_counts = search.daily_counts
+        self.first_seen_at = search.first_seen_at
 
         self.lease = leases.lease
         self.add_outlets = leases.add_outlets

@@ -247,6 +247,9 @@ class Search(Protocol):
         that are the most frequent on all days; a story with several of them counts for each.
         """
 
+    def first_seen_at(self) -> datetime | None:
+        """Returns the time at which the first of the stored stories was first seen; None without stories."""
+
     def scan(
         self,
         query: Node | None = None,

@@ -16,6 +16,7 @@ MAX_NAMES = 50  # of a story
 _WORD = r"\p{Lu}[\p{L}\p{M}'’]*[\p{Ll}\p{Lu}](?:-\p{Lu}[\p{L}\p{M}]+)*"
 _LINK = r"(?:de|da|di|del|van|von|der|den|bin|al|el|of|la|le)"
 _NAME_PATTERN = regex.compile(rf"{_WORD}(?:[  ](?:{_LINK}[  ]){{0,2}}{_WORD}){{0,{MAX_WORDS - 1}}}", regex.VERSION1)
+_POSSESSIVE_PATTERN = regex.compile(r"['’][sS]$")
 _LEADING_LINK_PATTERN = regex.compile(rf"^(?:{_LINK}[  ])+")
 _SENTENCE_START_PATTERN = regex.compile(r"(?:^|[.!?…:;]|\n|[\"“”«»„(\[•-])\s*$", regex.VERSION1)
 
@@ -24,7 +25,7 @@ def names_of(title: str, text: str) -> list[str]:
     """Returns the names in a story, those with most occurrences first; at most `MAX_NAMES`."""
     counts: Counter[str] = Counter()
     for match in _NAME_PATTERN.finditer(text):
-        name = match.group()
+        name = _POSSESSIVE_PATTERN.sub("", match.group())
         is_start = _SENTENCE_START_PATTERN.search(text[max(0, match.start() - 3) : match.start()] or "\n")
         if is_start and text.count(name) < MIN_OCCURRENCES:
             name = name.partition(" ")[2]  # any first word of a sentence has a capital

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import QueryError
 from monitor.query import parse
 from monitor.query.syntax import And
+from monitor.query.word_lint import is_frequent_word
 from monitor.volume.names import name_query, names_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def new_names(store: Store, node: Node | None, *, since: datetime, before: datet
     stories_by_name: defaultdict[str, list[Story]] = defaultdict(list)
     for story in result.stories:
         for name in names_of(story.title, story.text):
-            stories_by_name[name].append(story)
+            if not is_frequent_word(name, story.language):
+                stories_by_name[name].append(story)
     # Stories of one event count once: a reprint says nothing new of a name.
     by_weight = sorted(
         stories_by_name, key=lambda name: -len({story.cluster or story.id for story in stories_by_name[name]})

@@ -183,6 +183,7 @@ def trends(request: Request) -> Response:
             "shares": [asdict(voice) for voice in trend.voices],
             "all_stories": trend.all_stories,
             "spikes": [asdict(spike) for spike in trend.spikes],
+            "collected_since": trend.collected_since and trend.collected_since.isoformat(),
         }
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 SERIES_COLOURS = ("#2f7ed8", "#d1602b", "#3a9a5b", "#9b62c9", "#b08a1e", "#c2477f", "#5f8a99", "#7d7d7d")
 WIDTH, HEIGHT = 760, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 24
+HEADING = 24  # height of the line above a chart in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,33 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line of a chart: one value for each of the chart's labels; those at the indexes ``marked`` stand out."""
+    """A line of a chart: one value for each of the chart's labels; those at the indexes ``marked`` stand out.
+
+    Where a value is None the line has a gap.
+    """
 
     name: str
-    values: Sequence[float]
+    values: Sequence[float | None]
     marked: frozenset[int] = frozenset()
 
 
-def bars(columns: Sequence[Bar], *, title: str, height: int = 56) -> Markup:
-    """Returns a small chart of bars that fills the width of its place; each bar with an address is a link."""
+@dataclass(frozen=True, slots=True)
+class Early:
+    """The first ``count`` points or bars of a chart, which are shaded because their numbers are too low, and why."""
+
+    count: int
+    reason: str
+
+
+NOT_EARLY = Early(0, "")
+
+
+def bars(columns: Sequence[Bar], *, title: str, height: int = 56, early: int = 0) -> Markup:
+    """Returns a small chart of bars that fills the width of its place; each bar with an address is a link.
+
+    The ground of the first ``early`` bars is shaded.  Below bars without addresses, whose labels begin with days,
+    are the first and the last day and the greatest value.
+    """
     highest = max((bar.value for bar in columns), default=0) or 1
     pieces = []  # as text, because a page has hundreds of bars
     for number, bar in enumerate(columns):
@@ -44,7 +65,7 @@ def bars(columns: Sequence[Bar], *, title: str, height: int = 56) -> Markup:
         label, day = escape(bar.label), escape(bar.label.split(":")[0])
         kind = "bar marked" if bar.is_marked else "bar"
         content = (
-            f'<rect class="ground" x="{number}" y="0" width="1" height="{height}"/>'
+            f'<rect class="ground{" early" if number < early else ""}" x="{number}" y="0" width="1" height="{height}"/>'
             f'<rect class="{kind}" x="{number + 0.1}" y="{height - size}" width="0.8" height="{size}"/>'
             f"<title>{label}</title>"
         )
@@ -52,26 +73,36 @@ def bars(columns: Sequence[Bar], *, title: str, height: int = 56) -> Markup:
         pieces.append(link if bar.url else f"<g>{content}</g>")
     has_links = any(bar.url for bar in columns)  # the page lists them in a table too
     described = Markup('aria-hidden="true"') if has_links else Markup('role="img" aria-label="%s"') % title
-    return Markup('<svg class="bars" %s viewBox="0 0 %s %s" preserveAspectRatio="none">%s</svg>') % (
+    svg = Markup('<svg class="bars" %s viewBox="0 0 %s %s" preserveAspectRatio="none">%s</svg>') % (
         described, max(len(columns), 1), height, Markup("".join(pieces)),  # noqa: S704  its values are escaped
+    )  # fmt: skip
+    return svg if has_links else svg + _axis_text(columns)
+
+
+def _axis_text(columns: Sequence[Bar]) -> Markup:
+    most = max((bar.value for bar in columns), default=0)
+    if not most:
+        return Markup('<span class="axis">no stories in this time</span>')
+    first, last = (f"{date.fromisoformat(columns[index].label[:10]):%d %b}" for index in (0, -1))
+    return Markup('<span class="axis"><span>%s</span><span>at most %s</span><span>%s</span></span>') % (
+        first, f"{most:,}", last,
     )  # fmt: skip
 
 
-def lines(labels: Sequence[str], series: Sequence[Series], *, title: str, unit: str = "") -> Markup:
+def lines(
+    labels: Sequence[str], series: Sequence[Series], *, title: str, unit: str = "", early: Early = NOT_EARLY
+) -> Markup:
     """Returns a chart with a line for each series, with axes and a legend; complete, to be saved as a file."""
-    highest = _axis_end(max((value for each in series for value in each.values), default=0))
-    legend_rows = (len(series) + 3) // 4
-    height = HEIGHT + 18 * legend_rows
-    pieces = [*_grid(highest, unit), *_dates(labels)]
+    highest = _axis_end(max((value for each in series for value in each.values if value is not None), default=0))
+    height = _height(series)
+    pieces = [*_shade(early, len(labels)), *_grid(highest, unit), *_dates(labels)]
     for number, each in enumerate(series):
         colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
-        points = " ".join(
-            f"{_x(index, len(labels)):.1f},{_y(value, highest):.1f}" for index, value in enumerate(each.values)
-        )
-        pieces.append(
+        pieces += [
             Markup('<polyline fill="none" stroke="%s" stroke-width="1.8" stroke-linejoin="round" points="%s"/>')
-            % (colour, points)
-        )
+            % (colour, " ".join(f"{_x(index, len(labels)):.1f},{_y(value, highest):.1f}" for index, value in run))
+            for run in _runs(each.values)
+        ]
         pieces += [
             Markup('<circle cx="%s" cy="%s" r="2.4" fill="%s"><title>%s, %s: %s%s</title></circle>')
             % (
@@ -83,8 +114,9 @@ def lines(labels: Sequence[str], series: Sequence[Series], *, title: str, unit: 
         ]  # fmt: skip
         pieces += [
             Markup('<circle cx="%s" cy="%s" r="6" fill="none" stroke="%s" stroke-width="1.8"/>')
-            % (f"{_x(index, len(labels)):.1f}", f"{_y(each.values[index], highest):.1f}", colour)
+            % (f"{_x(index, len(labels)):.1f}", f"{_y(value, highest):.1f}", colour)
             for index in sorted(each.marked)
+            if (value := each.values[index]) is not None
         ]
         x, y = LEFT + (number % 4) * 178, HEIGHT + 10 + 18 * (number // 4)
         name = each.name if len(each.name) <= 24 else f"{each.name[:23]}…"
@@ -101,11 +133,47 @@ def lines(labels: Sequence[str], series: Sequence[Series], *, title: str, unit: 
     ) % (title, WIDTH, height, WIDTH, height, Markup("").join(pieces))
 
 
-def as_file(svg: Markup) -> bytes:
-    """Returns a chart as the content of an SVG file, dark on white."""
-    ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
-    head, _, rest = str(svg).partition(">")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head} color="#1c1c1c">{ground}{rest}'.encode()
+def as_file(svg: Markup, *, title: str, heading: str) -> bytes:
+    """Returns a chart as the content of an SVG file, dark on white, with a title and a line above it."""
+    height = re.search(r'height="(\d+)"', svg)
+    assert height is not None
+    placed = svg.replace("<svg ", Markup('<svg y="%s" ') % HEADING, 1)
+    size = f'width="{WIDTH}" height="{int(height[1]) + HEADING}"'
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" {size} color="#1c1c1c">'
+        f'<title>{escape(title)}</title><rect width="100%" height="100%" fill="#ffffff"/>'
+        f'<text x="{LEFT}" y="16" fill="currentColor" font-family="system-ui, sans-serif" font-size="13">'
+        f"{escape(heading)}</text>{placed}</svg>"
+    ).encode()
+
+
+def _height(series: Sequence[Series]) -> int:
+    """Returns the height of a chart with its legend, which has four names in a row."""
+    return HEIGHT + 18 * ((len(series) + 3) // 4)
+
+
+def _runs(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
+    """Returns the values with their indexes, in parts without a None between them."""
+    runs: list[list[tuple[int, float]]] = [[]]
+    for index, value in enumerate(values):
+        if value is not None:
+            runs[-1].append((index, value))
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def _shade(early: Early, count: int) -> list[Markup]:
+    """Returns the ground and the label of the time whose numbers are too low."""
+    if not early.count:
+        return []
+    width = early.count * (WIDTH - LEFT - RIGHT) / count
+    return [
+        Markup('<rect class="early" x="%s" y="%s" width="%.1f" height="%s" fill="currentColor" fill-opacity="0.08"/>')
+        % (LEFT, TOP, width, HEIGHT - TOP - BOTTOM),
+        Markup('<text x="%s" y="%s" fill="currentColor" fill-opacity="0.8">%s</text>')
+        % (LEFT + 5, TOP + 13, early.reason),
+    ]
 
 
 def _x(index: int, count: int) -> float:

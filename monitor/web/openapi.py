@@ -157,8 +157,11 @@ def _search_parameters(facet_fields: Sequence[str]) -> list[Json]:
 def _trend_parameters() -> list[Json]:
     return [
         _query("q", "a query; may be repeated"),
-        _query("split", "outlet, language, country, topic or alert: the first query by its values"),
-        _query("measure", "count (default), or share: per cent of all stories"),
+        _query(
+            "split",
+            "outlet, language, country, topic or alert: the first query by its values, without the other queries",
+        ),
+        _query("measure", "count (default), or share: per cent of all stories; null where there are none"),
         _query("until", "as since; a day counts to its end"),
     ]
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CHART_DAYS = 14  # of the list
 DETAIL_DAYS = 30  # of one outlet
 RECENT_URLS = 50
+MAX_OVERDUE = timedelta(minutes=10)  # longer ones make the page ask whether outlets are polled at all
 HEALTH_ORDER = ("failing", "suspect", "new", "ok", "removed")
 
 
@@ -48,6 +49,7 @@ def outlets_page(request: Request) -> Response:
         "counts": Counter(status.health for status in statuses),
         "charts": {status.name: _daily_chart(by_outlet[status.name], since, at) for status in statuses},
         "chart_days": CHART_DAYS,
+        "overdue": [each for status in statuses if (each := status.overdue) is not None and each > MAX_OVERDUE],
     }
     return render(request, "outlets.html", values)
 

@@ -15,6 +15,7 @@ from monitor.models import now, rfc3339
 from monitor.plural import plural
 from monitor.time_text import relative_time, short_duration
 from monitor.web.forms import form_token
+from monitor.web.search_request import story_url
 from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
@@ -57,11 +58,12 @@ def environment() -> jinja2.Environment:
         "duration": short_duration,
         "marked": marked,
         "number": lambda number: f"{number:,}",
+        "per_cent": lambda share: "-" if share is None else f"{share:.1f} %",
         "shortened": shortened,
         "time": time_element,
         "query": lambda values: urlencode(values, doseq=True),
     }
-    made.globals |= {"plural": plural}
+    made.globals |= {"plural": plural, "story_url": story_url}
     return made
 
 

@@ -47,6 +47,11 @@ class SearchRequest(StorySearch):
         query = urlencode(replace(self, **{"page": 1, **changes}).parameters(), doseq=True)
         return f"{path}?{query}" if query else path
 
+    def trend_url(self) -> str:
+        """Returns the address of the trend of this search, of all its stories: trends know no marks."""
+        values = {"q": self.query_with_chosen(), "since": self.since, "until": self.until}
+        return f"/trends?{urlencode({name: value for name, value in values.items() if value})}"
+
     def url_with(self, name: str, value: str) -> str:
         """Returns the address of this search with one more chosen value."""
         values = (*self.chosen.get(name, ()), value)
@@ -67,3 +72,10 @@ class SearchRequest(StorySearch):
     @property
     def is_narrowed(self) -> bool:
         return bool(self.since or self.until or self.chosen or self.is_by_marks)
+
+
+def story_url(story: str, query: str, results: SearchRequest) -> str:
+    """Returns the address of a story's page that marks the words of a query and leads back to the results."""
+    values = {"q": query, "results": urlencode(results.parameters(), doseq=True)}
+    parameters = urlencode({name: value for name, value in values.items() if value})
+    return f"/story/{story}?{parameters}" if parameters else f"/story/{story}"

@@ -21,7 +21,7 @@ from monitor.query.snippets import Snippet, highlighted_field, snippets
 from monitor.saved_searches import MAX_NAME_CHARACTERS
 from monitor.web import charts
 from monitor.web.pages import render
-from monitor.web.search_request import PAGE_STORIES, SearchRequest
+from monitor.web.search_request import MAX_PAGE, PAGE_STORIES, SearchRequest
 from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
@@ -97,12 +97,17 @@ def stories_response(request: Request, asked: SearchRequest, **values: Any) -> R
         return render(request, "stories.html", shown | {"error": error}, status=503)
     shown["result"], shown["last"] = result, (asked.page - 1) * PAGE_STORIES + len(result.stories)
     shown["has_more"], shown["cuts"] = _has_more(result, asked.page), search.cuts
+    shown["last_page"] = min(max(-(-(result.total or 0) // PAGE_STORIES), 1), MAX_PAGE)
+    shown["is_kept_if_matching"] = services.config.keep == "matching"
     try:
         shown["tag_counts"] = services.store.tag_counts(limit=TAG_VALUES)
         shown["facets"] = search.facets(limit=FACET_VALUES)
         line_since = search.since or (search.before or at) - timedelta(days=TIME_LINE_DAYS)
         days = search.daily_counts(since=line_since)
-        shown["time_line"] = time_line(asked, days, first=line_since.date(), last=_last_day(search.before, at))
+        start, last_day = services.store.first_seen_at(), _last_day(search.before, at)
+        shown["time_line"] = time_line(
+            asked, days, first=line_since.date(), last=last_day, collected_since=start and start.date()
+        )
     except StoreError as error:
         shown["facet_error"] = error
     return render(request, "stories.html", shown, status=400 if shown["save_fault"] else 200)
@@ -159,10 +164,14 @@ class TimeLine:
     first: date
     last: date
     total: int
+    most: int  # of a bar
     days_per_bar: int
+    collected_since: date | None  # if some bars end before it, and so have only what outlets still listed then
 
 
-def time_line(asked: SearchRequest, counts: Sequence[DayCount], *, first: date, last: date) -> TimeLine:
+def time_line(
+    asked: SearchRequest, counts: Sequence[DayCount], *, first: date, last: date, collected_since: date | None
+) -> TimeLine:
     """Returns a chart from the first day to the last one whose bars narrow the search to their days."""
     days = max((last - first).days + 1, 1)
     per_bar = 1 if days <= MAX_TIME_LINE_BARS else 7 if days <= 7 * MAX_TIME_LINE_BARS else 30
@@ -172,15 +181,23 @@ def time_line(asked: SearchRequest, counts: Sequence[DayCount], *, first: date, 
         index = (each.day - first).days // per_bar
         if 0 <= index < len(numbers):
             numbers[index] += each.count
-    columns = []
+    columns, early = [], 0
     for index, number in enumerate(numbers):
         start = first + timedelta(days=index * per_bar)
         end = start + timedelta(days=per_bar - 1)
+        early += collected_since is not None and end < collected_since
         label = f"{start}" if per_bar == 1 else f"{start} to {end}"
         columns.append(charts.Bar(f"{label}: {number:,}", number, asked.url(since=f"{start}", until=f"{end}")))
     title = f"{sum(numbers):,} stories from {first} to {last}, the most {max(numbers, default=0):,} in one bar"
-    chart = charts.bars(columns, title=title)
-    return TimeLine(chart=chart, first=first, last=last, total=sum(numbers), days_per_bar=per_bar)
+    return TimeLine(
+        chart=charts.bars(columns, title=title, early=early),
+        first=first,
+        last=last,
+        total=sum(numbers),
+        most=max(numbers, default=0),
+        days_per_bar=per_bar,
+        collected_since=collected_since if early else None,
+    )
 
 
 def _last_day(before: datetime | None, at: datetime) -> date:

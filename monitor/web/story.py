@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
 from monitor.changes import Change, changed_paragraph_pairs, word_changes
@@ -18,6 +19,7 @@ from monitor.query.explain import Explanation, explain
 from monitor.query.matcher import AnalysedStory
 from monitor.query.snippets import Snippet, highlighted_field
 from monitor.web.pages import render
+from monitor.web.search_request import SearchRequest, story_url
 from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN_CHARACTERS = 200_000  # of a text; the rest is counted
 MAX_EVENT_STORIES = 100
+MAX_RESULTS_CHARACTERS = 50_000  # of the parameters of the search that led to the story
 MAX_SHOWN_BOILERPLATE = 20  # texts
 MAX_DIFF_CHARACTERS = 20_000  # of a paragraph; the words of longer ones are not compared
 MAX_UNCHANGED_CHARACTERS = 160  # of unchanged words between two changes; longer parts are shortened
@@ -63,7 +66,7 @@ def find_story(request: Request) -> Story:
 def story_response(request: Request, story: Story, *, fault: BadRequest | None = None, typed: str = "") -> Response:
     """Shows a story; with ``fault``, why the form of a mark could not be stored, with the text ``typed`` in it."""
     services, at = services_of(request), now()
-    query = request.query_params.get("q", "").strip()
+    query, results = request.query_params.get("q", "").strip(), _results(request)
     node, error = None, None
     if query:
         try:
@@ -95,9 +98,15 @@ def story_response(request: Request, story: Story, *, fault: BadRequest | None =
         "fault": fault,
         "typed": typed,
         "note_id": new_identifier(),  # a form that is sent twice stores one note
-        "own_url": f"/story/{story.id}" + (f"?{urlencode({'q': query})}" if query else ""),
+        "results": results,
+        "own_url": story_url(story.id, query, results),
     }
     return render(request, "story.html", values, status=400 if fault else 200)
+
+
+def _results(request: Request) -> SearchRequest:
+    """Returns the search from whose results the story was opened, stated by its parameters; so no other address."""
+    return SearchRequest.from_parameters(QueryParams(request.query_params.get("results", "")[:MAX_RESULTS_CHARACTERS]))
 
 
 def _boilerplate_of_outlet(services: Services, outlet: str) -> list[tuple[str, int]]:

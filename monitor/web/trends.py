@@ -80,17 +80,21 @@ class Spike:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Voice:
-    """The stories of one series: as a share of those of all series, and of all stories of the time."""
+    """The stories of one series: as a share of those of all series, and of all stories of the time; None of none."""
 
     name: str
     stories: int
-    share_of_series: float  # per cent
-    share_of_all: float  # per cent
+    share_of_series: float | None  # per cent
+    share_of_all: float | None  # per cent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trend:
-    """The series of a request; the labels are days, or the first days of weeks."""
+    """The series of a request; the labels are days, or the first days of weeks.
+
+    The first ``early_points`` points end before ``collected_since``, the day from which on stories were collected
+    (None without stories): they have only what outlets still listed on that day.
+    """
 
     labels: tuple[str, ...]
     series: tuple[charts.Series, ...]
@@ -99,7 +103,10 @@ class Trend:
     voices: tuple[Voice, ...]
     all_stories: int
     period: Period
+    last: date
     spikes: tuple[Spike, ...] = ()
+    collected_since: date | None = None
+    early_points: int = 0
 
 
 def trends_page(request: Request) -> Response:
@@ -114,20 +121,22 @@ def trends_page(request: Request) -> Response:
         trend = read_trend(services, asked, at)
         period = trend.period
         top = services.store.facets(period.node, now=at, since=period.since, before=period.before, limit=TOP_VALUES)
-        names = None
-        if asked.has_names:
+        names, has_history = None, trend.collected_since is None or period.since.date() > trend.collected_since
+        if asked.has_names and has_history:
             names = new_names(services.store, period.node, since=period.since, before=period.before, now=at)
     except (QueryError, BadRequest, StoreError) as error:
         status = 503 if isinstance(error, StoreError) else 400
         return render(request, "trends.html", values | {"error": error}, status=status)
-    values |= {"trend": trend, "chart": _chart(trend, asked), "top": top, "top_labels": TOP_LABELS, "names": names}
+    values |= {"trend": trend, "chart": _chart(trend), "top": top, "top_labels": TOP_LABELS, "names": names}
+    values["has_history"] = has_history
     return render(request, "trends.html", values)
 
 
 def trend_file(request: Request) -> Response:
     """Sends the chart as an SVG file."""
     asked = trend_request(request.query_params)
-    svg = charts.as_file(_chart(read_trend(services_of(request), asked, now()), asked))
+    trend = read_trend(services_of(request), asked, now())
+    svg = charts.as_file(_chart(trend), title=_title(trend), heading=_heading(trend))
     headers = {"Content-Disposition": 'attachment; filename="trend.svg"'}
     return Response(svg, media_type="image/svg+xml", headers=headers)
 
@@ -147,7 +156,10 @@ def read_trend(services: Services, asked: TrendRequest, at: datetime) -> Trend:
         counts = {"all stories": every}
     first = period.since.date()
     last = min(period.before - timedelta(microseconds=1), at).date() if period.before else at.date()
-    return _trend(asked, period, counts, every, first=first, last=max(first, last))
+    start = services.store.first_seen_at()
+    return _trend(
+        asked, period, counts, every, first=first, last=max(first, last), collected_since=start and start.date()
+    )
 
 
 def _count_by_day(services: Services, node: Node | None, period: Period, at: datetime) -> Counter[date]:
@@ -157,12 +169,10 @@ def _count_by_day(services: Services, node: Node | None, period: Period, at: dat
 
 def _period(services: Services, asked: TrendRequest, at: datetime) -> Period:
     """Returns the first query and the time of a request.  Raises QueryError or BadRequest."""
-    bounds = SearchRequest(query=asked.queries[0] if asked.queries else "", since=asked.since, until=asked.until)
-    since, before = bounds.since_time(at), bounds.before_time(at)
+    search = SearchRequest(query=asked.queries[0] if asked.queries else "", since=asked.since, until=asked.until)
+    since, before = search.bounds(at)
     assert since is not None  # the page has a default
-    if before is not None and before <= since:
-        raise BadRequest("until", "the time ends before it begins")
-    return Period(node=bounds.query_node(services.config.fragments), since=since, before=before)
+    return Period(node=search.query_node(services.config.fragments), since=since, before=before)
 
 
 def _split_counts(services: Services, asked: TrendRequest, period: Period, at: datetime) -> dict[str, Counter[date]]:
@@ -185,12 +195,15 @@ def _trend(
     *,
     first: date,
     last: date,
+    collected_since: date | None,
 ) -> Trend:
     days = (last - first).days + 1
     per_point = 1 if days <= MAX_DAILY_POINTS else 7
     first -= timedelta(days=-days % per_point)
     points = ((last - first).days + per_point) // per_point
-    labels = tuple(f"{first + timedelta(days=number * per_point)}" for number in range(points))
+    starts = [first + timedelta(days=number * per_point) for number in range(points)]
+    labels = tuple(map(str, starts))
+    incomplete = sum(1 for start in starts if collected_since is not None and start < collected_since)
 
     def grouped(by_day: Mapping[date, int]) -> list[int]:
         numbers = [0] * points
@@ -200,7 +213,9 @@ def _trend(
         return numbers
 
     numbers = {name: grouped(by_day) for name, by_day in counts.items()}
-    spikes = tuple(spike for name, values in numbers.items() for spike in _spikes(name, values, labels))
+    spikes = tuple(
+        spike for name, values in numbers.items() for spike in _spikes(name, values, labels, begin=incomplete)
+    )
     every, is_share = grouped(every_by_day), asked.measure == "share"
     series = [
         charts.Series(
@@ -228,28 +243,46 @@ def _trend(
         voices=voices,
         all_stories=sum(every),
         period=period,
+        last=last,
         spikes=spikes,
+        collected_since=collected_since,
+        early_points=sum(
+            1 for start in starts if collected_since and start + timedelta(days=per_point) <= collected_since
+        ),
     )
 
 
-def _per_cent(part: int, total: int) -> float:
-    return 100 * part / total if total else 0.0
+def _per_cent(part: int, total: int) -> float | None:
+    return 100 * part / total if total else None
 
 
-def _spikes(name: str, values: Sequence[int], labels: Sequence[str]) -> list[Spike]:
-    """Returns the points that are SPIKE_FACTOR times the mean of the points before them, and not small."""
+def _spikes(name: str, values: Sequence[int], labels: Sequence[str], *, begin: int) -> list[Spike]:
+    """Returns the points that are SPIKE_FACTOR times the mean of the points before them, and not small.
+
+    No mean reads a point before ``begin``, because its numbers are too low.
+    """
     spikes = []
-    for index in range(SPIKE_DAYS, len(labels)):
+    for index in range(begin + SPIKE_DAYS, len(labels)):
         usual = sum(values[index - SPIKE_DAYS : index]) / SPIKE_DAYS
         if values[index] >= SPIKE_MIN_STORIES and values[index] >= SPIKE_FACTOR * max(usual, 0.5):
             spikes.append(Spike(name=name, label=labels[index], count=values[index], usual=usual))
     return spikes
 
 
-def _chart(trend: Trend, asked: TrendRequest) -> Markup:
-    names = ", ".join(each.name[:60] for each in trend.series)
-    title = f"Stories {'a week' if trend.is_weekly else 'a day'} since {asked.since}: {names}"
-    return charts.lines(trend.labels, trend.series, title=title, unit=trend.unit)
+def _heading(trend: Trend) -> str:
+    """Returns the unit and the time of a chart."""
+    unit = "Per cent of all stories" if trend.unit else "Stories"
+    first, last = trend.period.since.date(), trend.last
+    return f"{unit} {'a week' if trend.is_weekly else 'a day'}, {first} to {last} (UTC)"
+
+
+def _title(trend: Trend) -> str:
+    return f"{_heading(trend)}: {', '.join(each.name[:200] for each in trend.series)}"
+
+
+def _chart(trend: Trend) -> Markup:
+    early = charts.Early(trend.early_points, f"before collecting began on {trend.collected_since}")
+    return charts.lines(trend.labels, trend.series, title=_title(trend), unit=trend.unit, early=early)
 
 
 def trend_request(parameters: QueryParams) -> TrendRequest:

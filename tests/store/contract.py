@@ -726,6 +726,13 @@ class Searching:
             DayCount(day=today, count=3, value="en"),
         ]
 
+    def test_the_first_time_a_story_was_seen_is_known(self, store: Store) -> None:
+        assert store.first_seen_at() is None
+        seen = [NOW, NOW - 3 * DAY, NOW - DAY]
+        examples = [story(f"s{number}", first_seen_at=time) for number, time in enumerate(seen)]
+        store.commit([page_commit(each) for each in examples])
+        assert store.first_seen_at() == NOW - 3 * DAY
+
     def test_members_of_a_cluster_come_in_the_order_of_their_times(self, store: Store) -> None:
         first = story("first", published_at=NOW)
         stories = [

@@ -37,3 +37,11 @@ def test_reprints_of_one_event_do_not_put_a_name_first(each_store: Store) -> Non
     each_store.commit([page_commit(each) for each in (original, *copies, *others)])
     found = new_names(each_store, None, since=NOW - DAY, before=None, now=NOW)
     assert [(each.name, each.story_count) for each in found.names] == [("Zoe Widely", 2), ("Alan Reprint", 4)]
+
+
+def test_possessives_and_frequent_words_are_no_names_of_their_own(each_store: Store) -> None:
+    texts = ["Then Zoe Widely's plan and Zoe Widely spoke.", "so said She, and She wrote it for WHO, as WHO asked."]
+    stories = [story(f"s{n}", text=text, published_at=NOW) for n, text in enumerate(texts)]
+    each_store.commit([page_commit(each) for each in stories])
+    found = new_names(each_store, None, since=NOW - DAY, before=None, now=NOW)
+    assert {each.name for each in found.names} == {"Zoe Widely", "WHO"}

@@ -96,6 +96,38 @@ def test_no_page_scrolls_sideways(page: Page, chromium: Any, width: int) -> None
     assert wide == []
 
 
+def test_dragging_over_the_time_line_narrows_and_paints_nothing_else(page: Page, chromium: Any) -> None:
+    """The outline of a pressed bar would be stretched with the chart and cover its neighbours."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    tab.goto(f"http://127.0.0.1:{page.port}/?since=2026-11-01&until=2026-11-20")
+    assert tab.locator("[data-drag-hint]").is_visible()
+    box = tab.locator("[data-timeline]").bounding_box()
+    tab.mouse.move(box["x"] + 1, box["y"] + 20)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] / 2 - 1, box["y"] + 20)
+    pressed = "getComputedStyle(document.querySelector('.bars a')).outlineStyle"
+    assert (tab.locator(".selected").count(), tab.evaluate(pressed)) == (10, "none")
+    with tab.expect_navigation(url="**/?since=2026-11-01&until=2026-11-10"):
+        tab.mouse.up()
+    context.close()
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"http://127.0.0.1:{page.port}/")
+    assert not tab.locator("[data-drag-hint]").is_visible()
+    context.close()
+
+
+def test_a_wide_chart_shows_its_newest_end_first(page: Page, chromium: Any) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    tab = context.new_page()
+    tab.goto(f"http://127.0.0.1:{page.port}/trends?q=Sberbank")
+    chart = tab.locator(".chart svg").bounding_box()
+    assert chart["width"] > 390
+    assert chart["x"] + chart["width"] <= 390
+    context.close()
+
+
 def test_an_outlet_is_added_in_a_browser(intranet_page: Page, newsroom: Newsroom, chromium: Any) -> None:
     """The page loads again by itself until the site was searched; no page of it violates a rule."""
     from axe_playwright_python.sync_playwright import Axe

@@ -75,7 +75,7 @@ def test_markup_in_a_story_is_shown_as_text(page: Page, path: str) -> None:
 def test_a_story_shows_why_it_matched_and_its_event(page: Page) -> None:
     _, text, _ = page.get(f"/story/{story_id(story_url('first'))}?q=chips+-foo")
     assert "<mark>chips</mark>" in text
-    assert "First at <bdi>Outlet</bdi>" in text
+    assert "First by the outlets' own times: <bdi>Outlet</bdi>" in text
     assert 'rel="noopener noreferrer external"' in text
     assert '<span class="verdict">yes</span>' in text
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.failures import FailureKind
-from monitor.models import CommitResult, Disposition, Hit, Outcome, Story, rfc3339
+from monitor.models import CommitResult, Disposition, Hit, Outcome, Story, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents, facets
 from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.documents import document_id
@@ -275,6 +275,11 @@ class Stories:
     ) -> list[DayCount]:
         compiled = _compile_search_query(query, now, since, before, selection)
         return facets.count_by_day(self._cluster, compiled, field=field, limit=limit)
+
+    def first_seen_at(self) -> datetime | None:
+        order = [{"first_seen_at": "asc"}]
+        found = self._cluster.find("stories", {"match_all": {}}, sort=order, limit=1, fields=["first_seen_at"])
+        return next((from_rfc3339(each.document["first_seen_at"]) for each in found), None)
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
         """See `Store.near_duplicates`.  Returns up to `MAX_NEAR_DUPLICATES`, those that share more bands first."""

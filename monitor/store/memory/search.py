@@ -83,6 +83,11 @@ class Search:
             counts.update((day, value) for value in (_values(document, field) if field else {""}))
         return day_counts(counts, limit=limit)
 
+    def first_seen_at(self) -> datetime | None:
+        with self._state.lock:
+            stories = map(self._state.latest_version, self._state.story_versions)
+            return min((story.first_seen_at for story in stories), default=None)
+
     def scan(
         self,
         query: Node | None = None,

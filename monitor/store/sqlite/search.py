@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from monitor.itertools_compat import batched
-from monitor.store.microseconds import micros
+from monitor.store.microseconds import maybe_from_micros, micros
 from monitor.store.records import SearchResult
 from monitor.store.sqlite import facets, rows, sql
 from monitor.store.sqlite.search_statement import (
@@ -114,6 +114,12 @@ class Search:
                 connection, query, now=now, since=since, before=before, selection=selection
             )
             return facets.count_by_day(connection, statement, field=field, limit=limit)
+
+    def first_seen_at(self) -> datetime | None:
+        """See `Store.first_seen_at`.  Reads one entry of an index."""
+        with self._database.read_connection() as connection:
+            ((first,),) = connection.execute(sql.SELECT_FIRST_SEEN)
+        return maybe_from_micros(first)
 
     def scan(
         self,

@@ -145,6 +145,7 @@ COUNT_MATCHES_BY_DAY_AND_VALUE = (
 COUNT_STORIES_BY_DAY_AND_VALUE = (
     f"SELECT story.sort_key / 86400000, story.{{column}}, count(*) {_FROM_STORY} GROUP BY 1, 2"
 )
+SELECT_FIRST_SEEN = "SELECT min(first_seen_at) FROM story"
 POSITIONS_MATCH_CONDITION = "positions_match(fulltext, ?)"  # the parameter is a PositionMatcher of positions.py
 SINCE_CONDITION = "coalesce(story.published_at, story.first_seen_at) >= ?"
 BEFORE_CONDITION = "coalesce(story.published_at, story.first_seen_at) < ?"

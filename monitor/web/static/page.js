@@ -91,6 +91,7 @@ for (const line of document.querySelectorAll("[data-timeline]")) {
     const [low, high] = [Math.min(from, to), Math.max(from, to)];
     bars.forEach((bar, index) => bar.classList.toggle("selected", from >= 0 && index >= low && index <= high));
   };
+  document.querySelector("[data-drag-hint]").hidden = false;
   line.addEventListener("dragstart", (event) => event.preventDefault());
   line.addEventListener("pointerdown", (event) => {
     if (event.button === 0 && bars.length) from = to = indexAt(event);
