@@ -213,7 +213,7 @@ def test_a_browser_without_loopback_privileges_sends_forms_with_the_origin(page:
     tab.on("request", lambda sent: origins.append(sent.all_headers().get("origin")) if sent.method == "POST" else None)
     tab.goto(f"http://127.0.0.1:{page.port}/alert?name=banks")
     tab.get_by_role("button", name="2d").click()
-    tab.get_by_role("button", name="Send again now").wait_for()
+    tab.get_by_role("button", name="End snooze").wait_for()
     context.close()
     assert list(page.store.snoozes()) == ["banks"]
     assert origins == [f"http://127.0.0.1:{page.port}"]
