@@ -271,6 +271,9 @@ def test_a_duplicate_keeps_all_settings_under_another_name(alert_page: Page) -> 
     assert "SECRET" not in text
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', text.partition("<form")[2]))
     fields |= {"query": "chips", "outlets": "Outlet", "action": "save"}
+    _, text, _ = alert_page.submit("/alert/edit", fields | {"action": "preview"})
+    assert "+    to: [desk@example.org, &#39;https://hooks.example" in text
+    assert "SECRET" not in text
     assert alert_page.submit("/alert/edit", fields)[0] == 303
     copied = DIGEST.replace("british", "british copy").partition("\n")[2] + "    outlets: [Outlet]\n"
     assert alert_page.config_path.read_text() == CONFIG + DIGEST + copied
