@@ -86,7 +86,7 @@ def snippet_of_line(line: str) -> Snippet:
     """Returns a line of `best_context_line` as a snippet; a line with an odd number of ** has no marks."""
     pieces = line.split("**")
     if len(pieces) % 2 == 0:
-        return Snippet("text", "".join(pieces), ())
+        return Snippet("text", line, ())
     ends = list(itertools.accumulate(map(len, pieces)))
     return Snippet("text", "".join(pieces), tuple(zip(ends[:-1:2], ends[1::2], strict=True)))
 

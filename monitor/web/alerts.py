@@ -242,6 +242,9 @@ async def backfill_alert(request: Request) -> Response:
 def _backfill(request: Request, name: str, since_text: str, *, is_queued: bool) -> Response:
     services, at = services_of(request), now()
     alert = find_alert(services, name)
+    if alert.type != "match":
+        message = Message(text=f"An alert with type: {alert.type} reports no single stories.", is_error=True)
+        return _alert_page(request, name, message)
     try:
         since = parse_time(since_text, at)
     except (ValueError, OverflowError) as error:
@@ -251,12 +254,14 @@ def _backfill(request: Request, name: str, since_text: str, *, is_queued: bool) 
         message = Message(text=f"The alert has reported all stored stories since {since:%Y-%m-%d}.")
         return _alert_page(request, name, message, since=since_text)
     stories = f"{plural(len(backfill.stories), 'story', 'stories')} of {plural(backfill.event_count, 'event')}"
-    due = local_time_text(backfill.due_at, alert.timezone)
+    snoozed_until = services.store.snoozes().get(alert.name, backfill.due_at)
+    kind = "end of the snooze at" if snoozed_until > backfill.due_at else "digest of"
+    due = f"{kind} {local_time_text(max(snoozed_until, backfill.due_at), alert.timezone)}"
     if is_queued:
         queue_backfill(services.store, backfill, now=at)
-        message = Message(text=f"{stories} queued for the digest of {due}.")
+        message = Message(text=f"{stories} queued for the {due}.")
         return _alert_page(request, name, message, since=since_text)
-    message = Message(text=f"{stories} would be queued for the digest of {due}.")
+    message = Message(text=f"{stories} would be queued for the {due}.")
     newest = sorted(backfill.stories, key=lambda story: story.time, reverse=True)[:LISTED_STORIES]
     return _alert_page(request, name, message, since=since_text, backfill=backfill, listed=newest)
 

@@ -207,6 +207,26 @@ def test_the_count_of_a_backfill_lists_the_newest_stories(alert_page: Page) -> N
     assert "and 2 more" in text
 
 
+def test_a_backfill_during_a_snooze_is_for_its_end(alert_page: Page) -> None:
+    alert_page.get("/alert?name=banks")
+    alert_page.submit("/alert/snooze", {"name": "banks", "span": "7d"})
+    fields = {"name": "banks", "since": "30d", "action": "count"}
+    alert_page.store.commit([page_commit(story("later", title="Sberbank lends"))])
+    _, text, _ = alert_page.submit("/alert/backfill", fields)
+    end = alert_page.store.snoozes()["banks"]
+    assert f"would be queued for the end of the snooze at {end.day} {end:%b %Y, %H:%M} UTC." in text
+
+
+def test_an_alert_about_numbers_of_stories_has_no_backfill(alert_page: Page) -> None:
+    alert_page.config_path.write_text(CONFIG + DIGEST + "    type: spike\n")
+    _, text, _ = alert_page.get("/alert?name=british&saved=1")
+    assert "Saved.</p>" in text
+    assert ">Count</button>" not in text
+    status, text, _ = alert_page.submit("/alert/backfill", {"name": "british", "since": "7d", "action": "queue"})
+    assert status == 400
+    assert "An alert with type: spike reports no single stories." in text
+
+
 def test_a_snooze_names_the_first_digest_after_it(alert_page: Page) -> None:
     alert_page.get("/alert?name=british")
     alert_page.submit("/alert/snooze", {"name": "british", "span": "7d"})
