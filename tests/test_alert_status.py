@@ -136,7 +136,7 @@ def test_the_next_digest_is_the_first_one_after_the_snoozes() -> None:
     assert both.next_digest_at == datetime(2026, 11, 27, 7, tzinfo=UTC)
 
 
-def test_the_delivery_of_an_instant_alert_is_told_in_words() -> None:
+def test_the_delivery_of_an_instant_alert_is_put_in_words() -> None:
     settings = alert(
         max_per_hour=6, quiet_hours="22:00-07:00", timezone="Europe/Berlin", rest="weekly mon 08:00",
         repeat="outlet", late_after="6h", digest="separate",
@@ -153,7 +153,7 @@ def test_the_delivery_of_an_instant_alert_is_told_in_words() -> None:
     ]
 
 
-def test_restrictions_are_told_in_words() -> None:
+def test_restrictions_are_put_in_words() -> None:
     settings = alert(outlets="Courier", languages=["en", "ru"], min_strength=2.5)
     assert restriction_lines(settings) == [
         ("outlets", "Courier"),
