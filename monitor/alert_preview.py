@@ -8,18 +8,17 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from monitor.models import Story
-    from monitor.query import Node
-    from monitor.store.protocol import Search
 
 LONG_DAYS = 60  # with more days, the chart begins on the day before the first story
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlertPreview:
-    """The stories since a time that match a query; ``samples`` are the newest."""
+    """The stories since a time that an alert or query matches; ``samples`` are the newest."""
 
     since: datetime
     until: datetime
@@ -47,15 +46,15 @@ class AlertPreview:
 
 
 def preview_alert(
-    store: Search, node: Node, *, name: str | None = None, since: datetime, now: datetime, samples: int = 5
+    stories: Iterable[Story], *, name: str | None = None, since: datetime, now: datetime, samples: int = 5
 ) -> AlertPreview:
-    """Reads the stored stories that match a query.  ``name`` is that of the alert, which is not one of the others."""
+    """Counts the stories that match a query.  ``name`` is that of the alert, which is not one of the others."""
     by_day: Counter[date] = Counter()
     other_alerts: Counter[str] = Counter()
     clusters: set[str] = set()
     total = caught_by_others = 0
     newest: list[Story] = []
-    for story in store.scan(node, now=now, since=since):
+    for story in stories:
         total += 1
         by_day[story.time.date()] += 1
         clusters.add(story.cluster or story.id)

@@ -38,6 +38,7 @@ T = TypeVar("T", Hit, Notification)
 
 RECENT_DAYS = 7
 HABIT_WEEKS = 4  # before the recent days
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MAX_HITS = MAX_WAITING = 100_000  # that are counted, of all alerts
 SHOWN_SETTINGS = {
     *("name", "query", "deliver", "timezone", "digest", "max_entries", "repeat", "rest"),
@@ -81,8 +82,11 @@ class AlertStatus:
 
     @property
     def next_digest_at(self) -> datetime:
-        """The next time of its digest; of an instant alert, of its ``rest``."""
-        return next_digest_time(self.alert, self.at)
+        """The next time of its digest that no snooze holds back; of an instant alert, of its ``rest``."""
+        due_at = next_digest_time(self.alert, self.snoozed_until or self.at)
+        planned = self.planned_snooze
+        is_held = planned is not None and planned.begin <= due_at < planned.end
+        return next_digest_time(self.alert, planned.end) if planned and is_held else due_at
 
     @property
     def is_throttled(self) -> bool:
@@ -217,6 +221,78 @@ def detail_lines(status: AlertStatus) -> list[tuple[str, str]]:
         lines.append(("throttle", f"{sent} in the last hour, at most {alert.max_per_hour}{reached}"))
     lines += [("waiting", f"{count:,}: {reason}") for reason, count in status.waiting_reasons.items()]
     return lines if status.waiting else [*lines, ("waiting", "-")]
+
+
+def restriction_lines(alert: Alert) -> list[tuple[str, str]]:
+    """Returns what a story must have beside a match of the query, as (label, text); empty without restrictions."""
+    filters = (
+        ("outlets", alert.outlets),
+        ("languages", alert.languages),
+        ("countries", alert.countries),
+        ("topics", alert.topics),
+    )
+    lines = [(label, " or ".join(values)) for label, values in filters if values]
+    return [*lines, ("strength", f"at least {alert.min_strength:g}")] if alert.min_strength else lines
+
+
+def delivery_lines(alert: Alert) -> list[tuple[str, str]]:
+    """Returns the delivery settings of an alert in words, as (label, text)."""
+    lines = [("to", targets_text(alert.targets_by_channel))]
+    if is_instant(alert):
+        repeats = "at once" if alert.repeat == "outlet" else "in the digest"
+        lines += [
+            ("when", "each event at once"),
+            ("digest", f"{_schedule_words(alert.rest, alert.timezone)}, of what was not sent at once"),
+            ("further outlets", f"of a reported event: {repeats}"),
+        ]
+    else:
+        lines.append(("when", f"a digest {_schedule_words(alert.deliver, alert.timezone)}"))
+        lines.append(("no match", "no digest" if alert.when_empty == "silent" else "a digest that says so"))
+    if alert.max_per_hour and is_instant(alert):
+        lines.append(
+            ("limit", f"{plural(alert.max_per_hour, _unit(alert))} an hour; further events wait for the digest")
+        )
+    if alert.quiet_hours and parse_schedule(alert.deliver).frequency in {"instant", "hourly"}:
+        lines.append(("quiet hours", f"nothing in {alert.quiet_hours} ({alert.timezone})"))
+    if alert.digest == "separate":
+        lines.append(("combined", "no: each digest has this alert only"))
+    else:
+        lines.append(
+            ("combined", f"with other alerts; {plural(alert.max_entries, 'event')} of this one, the rest counted")
+        )
+    if alert.late_after:
+        lines.append(("late", f"a story that is found more than {short_duration(alert.late_after)} after publication"))
+    return lines
+
+
+def _schedule_words(deliver: str, timezone: str) -> str:
+    schedule = parse_schedule(deliver)
+    if schedule.frequency == "hourly":
+        return "each hour"
+    day = "day" if schedule.frequency == "daily" else WEEKDAYS[schedule.weekday]
+    return f"each {day} at {schedule.hour:02}:{schedule.minute:02} ({timezone})"
+
+
+def deletion_lines(status: AlertStatus, others: Sequence[Alert]) -> list[str]:
+    """Returns what becomes of waiting notifications if the alert is deleted and the ``others`` stay, as sentences.
+
+    Mail goes to the addresses that it was queued for.  The addresses of other channels are those of configured alerts.
+    """
+    kept = {(channel, each) for alert in others for channel, to in alert.targets_by_channel.items() for each in to}
+    stuck = [
+        each
+        for each in status.waiting
+        if not has_only_mail([each.channel]) and not {(each.channel, target) for target in each.targets} <= kept
+    ]
+    lines = []
+    if sent := len(status.waiting) - len(stuck):
+        lines.append(f"{plural(sent, 'notification')} in the outbox: still sent when due, to the queued addresses.")
+    if stuck:
+        reason = "no other alert has the address of its webhook or chat service"
+        lines.append(f"{plural(len(stuck), 'notification')} in the outbox: not sent but kept there, as {reason}.")
+    if status.waiting and status.snoozed_until:
+        lines.append(f"Nothing is sent before {local_time_text(status.snoozed_until, status.alert.timezone)}: snoozed.")
+    return lines or ["No notification of it waits in the outbox."]
 
 
 def _type_text(alert: Alert) -> str:

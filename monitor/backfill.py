@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.alert_stories import alert_stories
 from monitor.itertools_compat import batched
 from monitor.models import Hit
 from monitor.notify.delivery_times import next_digest_time
 from monitor.notify.new_notifications import new_notifications
 from monitor.query import parse
 from monitor.query.fragments import PACKS_ONLY
-from monitor.query.match_strength import match_strength
 from monitor.query.matcher import AnalysedStory
 from monitor.query.snippets import best_context_line
 from monitor.store.records import OutboxRecord
@@ -51,19 +51,10 @@ def find_backfill(
 
     Leaves out stories for which the outbox has a notification of the alert, sent or not.
     """
-    rule = parse(alert.rule_query, positive=True, fragments=fragments)
     node = parse(alert.query, positive=True, fragments=fragments)
-    stories = [
-        story
-        for story in store.scan(rule, now=now, since=since)
-        if is_strong_enough(alert, node, story, now=now) and not _is_reported(store, alert, story)
-    ]
+    found = alert_stories(store, alert, fragments=fragments, since=since, now=now)
+    stories = [story for story in found if not _is_reported(store, alert, story)]
     return Backfill(alert=alert, node=node, stories=tuple(stories), due_at=next_digest_time(alert, now))
-
-
-def is_strong_enough(alert: Alert, node: Node, story: Story, *, now: datetime) -> bool:
-    """Returns True if a story that matches the alert's query ``node`` has its ``min_strength``."""
-    return not alert.min_strength or match_strength(node, AnalysedStory(story), now=now).strength >= alert.min_strength
 
 
 def queue_backfill(store: Store, backfill: Backfill, *, now: datetime) -> None:

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from difflib import unified_diff
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor.config import yaml_spans
 from monitor.config.load import load_bytes
@@ -36,10 +36,34 @@ def text_with_alert(text: str, name: str | None, values: Json) -> str:
     return _text_with_entry(text, ("alerts",), name, values, "alert")
 
 
+def text_with_copied_alert(text: str, name: str, values: Json) -> str:
+    """Returns the file's text with a copy of an alert behind the last one, changed as `text_with_alert` does."""
+    root = yaml_spans.compose(text)
+    copied = yaml_spans.text_with_copy(text, root, ("alerts",), _entry(root, ("alerts",), name, "alert"))
+    copy = yaml_spans.list_at(yaml_spans.compose(copied), ("alerts",))[-1]
+    return yaml_spans.text_with_values(copied, copy, values)
+
+
+def text_without_alert(text: str, name: str) -> str:
+    """Returns the file's text without an alert; comments above and below it stay.  Raises MonitorError."""
+    root = yaml_spans.compose(text)
+    entry = _entry(root, ("alerts",), name, "alert")
+    shorter = yaml_spans.text_without_item(text, root, ("alerts",), entry)
+    others = [_name(each) for each in yaml_spans.list_at(root, ("alerts",)) if each is not entry]
+    if [_name(each) for each in yaml_spans.list_at(yaml_spans.compose(shorter), ("alerts",))] != others:
+        raise MonitorError("the file is written in a way that cannot be edited here", hint="delete the alert there")
+    return shorter
+
+
+def alert_position(text: str, name: str | None) -> int:
+    """Returns the position of an alert in the file, counted from 0; of an unknown one, the position after the last."""
+    names = [_name(each).casefold() for each in yaml_spans.list_at(yaml_spans.compose(text), ("alerts",))]
+    return names.index(name.casefold()) if name and name.casefold() in names else len(names)
+
+
 def targets_of_alert(text: str, name: str) -> list[str | Json]:
     """Returns the targets of an alert as the file spells them, references to secrets as mappings; none if unknown."""
-    entries = yaml_spans.list_at(yaml_spans.compose(text), ("alerts",))
-    entry = next((each for each in entries if yaml_spans.text_at(each, "name").casefold() == name.casefold()), None)
+    entry = _found_entry(yaml_spans.compose(text), ("alerts",), name)
     return yaml_spans.items_at(entry, "to") if entry is not None else []
 
 
@@ -113,8 +137,20 @@ def _text_with_entry(text: str, keys: tuple[str, ...], name: str | None, values:
     root = yaml_spans.compose(text)
     if name is None:
         return yaml_spans.text_with_item(text, root, keys, {key: v for key, v in values.items() if v is not None})
-    entries = yaml_spans.list_at(root, keys)
-    entry = next((each for each in entries if yaml_spans.text_at(each, "name").casefold() == name.casefold()), None)
-    if entry is None:
+    return yaml_spans.text_with_values(text, _entry(root, keys, name, kind), values)
+
+
+def _entry(root: Any, keys: tuple[str, ...], name: str, kind: str) -> Any:
+    """Returns the node of the entry with this name, ignoring case.  Raises MonitorError if there is none."""
+    if (entry := _found_entry(root, keys, name)) is None:
         raise MonitorError(f"the file has no {kind} {name!r}", hint="it was renamed or removed meanwhile")
-    return yaml_spans.text_with_values(text, entry, values)
+    return entry
+
+
+def _found_entry(root: Any, keys: tuple[str, ...], name: str) -> Any:
+    entries = yaml_spans.list_at(root, keys)
+    return next((each for each in entries if _name(each).casefold() == name.casefold()), None)
+
+
+def _name(entry: Any) -> str:
+    return yaml_spans.text_at(entry, "name")

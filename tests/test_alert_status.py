@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.alert_status import AlertStatus, detail_lines, read_statuses
+from monitor.alert_status import AlertStatus, delivery_lines, detail_lines, read_statuses, restriction_lines
 from monitor.config import Alert
 from monitor.delays import Delays
 from monitor.models import Hit, Notification
+from monitor.notify.planned_snoozes import PlannedSnooze
 from monitor.store.records import OutboxRecord
 
 if TYPE_CHECKING:
@@ -122,6 +123,44 @@ def test_the_details_show_schedule_zone_and_reasons() -> None:
         ("delay", "median 2m, p95 10m from publication to the accepted mail"),
         ("waiting", "2: for the digest of 23 Nov 2026, 08:00 CET"),
     ]
+
+
+def test_the_next_digest_is_the_first_one_after_the_snoozes() -> None:
+    settings = alert(deliver="daily 07:00")
+    assert status(settings).next_digest_at == datetime(2026, 11, 23, 7, tzinfo=UTC)
+    snoozed = status(settings, snoozed_until=NOW + DAY)
+    assert snoozed.next_digest_at == datetime(2026, 11, 24, 7, tzinfo=UTC)
+    planned = PlannedSnooze(datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 26, 7, tzinfo=UTC))
+    assert status(settings, planned_snooze=planned).next_digest_at == datetime(2026, 11, 23, 7, tzinfo=UTC)
+    both = status(settings, snoozed_until=NOW + DAY, planned_snooze=planned)
+    assert both.next_digest_at == datetime(2026, 11, 27, 7, tzinfo=UTC)
+
+
+def test_the_delivery_of_an_instant_alert_is_put_in_words() -> None:
+    settings = alert(
+        max_per_hour=6, quiet_hours="22:00-07:00", timezone="Europe/Berlin", rest="weekly mon 08:00",
+        repeat="outlet", late_after="6h", digest="separate",
+    )  # fmt: skip
+    assert delivery_lines(settings) == [
+        ("to", "d@example.org"),
+        ("when", "each event at once"),
+        ("digest", "each Monday at 08:00 (Europe/Berlin), of what was not sent at once"),
+        ("further outlets", "of a reported event: at once"),
+        ("limit", "6 mails an hour; further events wait for the digest"),
+        ("quiet hours", "nothing in 22:00-07:00 (Europe/Berlin)"),
+        ("combined", "no: each digest has this alert only"),
+        ("late", "a story that is found more than 6h after publication"),
+    ]
+
+
+def test_restrictions_are_put_in_words() -> None:
+    settings = alert(outlets="Courier", languages=["en", "ru"], min_strength=2.5)
+    assert restriction_lines(settings) == [
+        ("outlets", "Courier"),
+        ("languages", "en or ru"),
+        ("strength", "at least 2.5"),
+    ]
+    assert restriction_lines(alert()) == []
 
 
 def test_an_alert_at_rest_shows_dashes() -> None:

@@ -69,7 +69,7 @@ def test_command(
         if compare is not None:
             _compare(context, store, (text, compare), node, since=since, samples=samples)
         else:
-            stories = _strong_stories(context, store, node, alert, since=since)
+            stories = _found_stories(context, store, node, alert, since=since)
             matched = _matched_stories(stories, alert.name if alert else None, samples=samples)
             _print_matched_stories(context, text, node, matched, since=since, samples=samples)
             _print_clauses(context, store, node, since=since)
@@ -97,17 +97,16 @@ class _MatchedStories:
     newest: list[Story] = field(default_factory=list)
 
 
-def _strong_stories(
+def _found_stories(
     context: CommandContext, store: Store, node: Node, alert: Alert | None, *, since: datetime
 ) -> Iterator[Story]:
-    """Yields the stories that match the query ``node``, of an alert only those with its ``min_strength``."""
-    from monitor.backfill import is_strong_enough
+    """Returns the stories that the alert reports, or without one those that match the query ``node``."""
+    from monitor.alert_stories import alert_stories
 
     at = now()
-    alert_node = _parsed(context, alert.query) if alert else node
-    for story in store.scan(node, now=at, since=since):
-        if alert is None or is_strong_enough(alert, alert_node, story, now=at):
-            yield story
+    if alert is None:
+        return store.scan(node, now=at, since=since)
+    return alert_stories(store, alert, fragments=context.config.fragments, since=since, now=at)
 
 
 def _matched_stories(stories: Iterable[Story], alert_name: str | None, *, samples: int) -> _MatchedStories:

@@ -119,13 +119,16 @@ def slow_pattern_warnings(config: Config) -> list[str]:
 def alert_warnings(config: Config) -> list[str]:
     """Returns a warning for each key of an alert that has no effect, and each unknown name in its filters."""
     return [
-        f"alerts.{alert.name}: {message}"
-        for alert in config.alerts
-        for message in (
-            *_ineffective_keys(alert),
-            *_unknown_filter_values(config, alert),
-            *_unreachable_strength(config, alert),
-        )
+        f"alerts.{alert.name}: {message}" for alert in config.alerts for message in messages_of_alert(config, alert)
+    ]
+
+
+def messages_of_alert(config: Config, alert: Alert) -> list[str]:
+    """Returns the warnings about one alert, without its name."""
+    return [
+        *_ineffective_keys(alert),
+        *(f"{key}: {message}" for key, message in unknown_filter_values(config, alert)),
+        *_unreachable_strength(config, alert),
     ]
 
 
@@ -141,8 +144,8 @@ def _unreachable_strength(config: Config, alert: Alert) -> Iterator[str]:
         yield f"min_strength: no match reaches {alert.min_strength:g}; all clauses together have {strongest:g}"
 
 
-def _unknown_filter_values(config: Config, alert: Alert) -> Iterator[str]:
-    """Yields a message for each outlet and topic of the filters that the configuration lacks.
+def unknown_filter_values(config: Config, alert: Alert) -> Iterator[tuple[str, str]]:
+    """Yields the key and a message for each outlet and topic of the filters that the configuration lacks.
 
     With an aggregator, stories may be of any outlet.
     """
@@ -155,7 +158,7 @@ def _unknown_filter_values(config: Config, alert: Alert) -> Iterator[str]:
         folded = {name.casefold() for name in known}
         for name in names:
             if name.casefold() not in folded:
-                yield f"{kind}s: {unknown_name_message(kind, name, known)}"
+                yield f"{kind}s", unknown_name_message(kind, name, known)
 
 
 def _ineffective_keys(alert: Alert) -> Iterator[str]:

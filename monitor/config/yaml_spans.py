@@ -35,9 +35,7 @@ def compose(text: str) -> Any:
 
 def list_at(root: Any, keys: Sequence[str]) -> list[Any]:
     """Returns the entries of the list at a path of keys; empty if there is none."""
-    node = root
-    for key in keys:
-        node = _pair(node, key)[1] if node is not None else None
+    node = _node_at(root, keys)
     return node.value if node is not None and isinstance(node.value, list) else []
 
 
@@ -96,15 +94,48 @@ def text_with_item(text: str, root: Any, keys: Sequence[str], item: Json) -> str
         return _replaced(text, [(end, end, f", {_flow(item)}")])
     if not isinstance(parent.value, list) or not parent.value:  # [] or nothing
         column = key_node.start_mark.column + INDENT
-        start, end = _after_colon(text, key_node), _content_end(text, parent)
-        return _replaced(text, [(start, max(start, end), f"\n{_block_item(item, column)}")])
+        start = _after_colon(text, key_node)
+        end = max(start, _content_end(text, parent)) if parent.value != "" else start  # nothing, and comments behind it
+        return _replaced(text, [(start, end, f"\n{_block_item(item, column)}")])
     first = parent.value[0].start_mark.index
     column = text.rindex("-", 0, first + 1) - _line_start(text, first)
     end = _with_comment(text, _content_end(text, parent.value[-1]))
     return _replaced(text, [(end, end, f"\n{_block_item(item, column)}")])
 
 
+def text_with_copy(text: str, root: Any, keys: Sequence[str], item: Any) -> str:
+    """Returns the text with a copy of an item, spelled as it is, at the end of the list at a path of keys."""
+    parent = _node_at(root, keys)
+    if parent.flow_style:
+        end = text.rindex("]", 0, parent.end_mark.index)
+        return _replaced(text, [(end, end, f", {text[item.start_mark.index : item.end_mark.index].rstrip()}")])
+    start, end = _lines_of_item(text, item)
+    last = _lines_of_item(text, parent.value[-1])[1]
+    return _replaced(text, [(last, last, f"\n{text[start:end]}")])
+
+
+def text_without_item(text: str, root: Any, keys: Sequence[str], item: Any) -> str:
+    """Returns the text without an item of the list at a path of keys; comments above and below it stay."""
+    if _node_at(root, keys).flow_style:
+        return _replaced(text, [_flow_removal(text, item.start_mark.index, _content_end(text, item))])
+    start, end = _lines_of_item(text, item)
+    return _replaced(text, [(start, min(end + 1, len(text)), "")])
+
+
 # ---- spans
+
+
+def _node_at(root: Any, keys: Sequence[str]) -> Any:
+    node = root
+    for key in keys:
+        node = _pair(node, key)[1] if node is not None else None
+    return node
+
+
+def _lines_of_item(text: str, item: Any) -> tuple[int, int]:
+    """Returns the start of the line with the dash of an item, and the end of its last line with the comment there."""
+    dash = text.rindex("-", 0, item.start_mark.index + 1)
+    return _line_start(text, dash), _with_comment(text, _content_end(text, item))
 
 
 def _pair(mapping: Any, key: str) -> tuple[Any, Any]:
@@ -149,16 +180,20 @@ def _removal(text: str, mapping: Any, key_node: Any, value_node: Any) -> _Replac
     end = max(_content_end(text, value_node), _after_colon(text, key_node))
     start = key_node.start_mark.index
     if mapping.flow_style:
-        comma = re.match(r"\s*,\s*", text[end:])
-        if comma:
-            return start, end + comma.end(), ""
-        before = text[:start].rstrip()
-        return (len(before) - 1 if before.endswith(",") else start), end, ""
+        return _flow_removal(text, start, end)
     if mapping.value[0][0] is key_node:  # the line begins with the dash of the entry
         following = mapping.value[1][0].start_mark.index if len(mapping.value) > 1 else end
         return start, following, ""
     line_end = text.find("\n", end)
     return _line_start(text, start), len(text) if line_end < 0 else line_end + 1, ""
+
+
+def _flow_removal(text: str, start: int, end: int) -> _Replacement:
+    """Returns the removal of an entry of a list or mapping on one line, with the comma after or before it."""
+    if comma := re.match(r"\s*,\s*", text[end:]):
+        return start, end + comma.end(), ""
+    before = text[:start].rstrip()
+    return (len(before) - 1 if before.endswith(",") else start), end, ""
 
 
 def _addition(text: str, mapping: Any, values: Json) -> _Replacement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,15 @@ def best_context_line(node: Node, story: Story | AnalysedStory) -> str:
     """Returns the best excerpt of `snippets` on one line, with matching words between ** and **; "" without a match."""
     best = snippets(node, story, limit=1)
     return " ".join(best[0].text_with_marks("**", "**").split()) if best else ""
+
+
+def snippet_of_line(line: str) -> Snippet:
+    """Returns a line of `best_context_line` as a snippet; a line with an odd number of ** has no marks."""
+    pieces = line.split("**")
+    if len(pieces) % 2 == 0:
+        return Snippet("text", line, ())
+    ends = list(itertools.accumulate(map(len, pieces)))
+    return Snippet("text", "".join(pieces), tuple(zip(ends[:-1:2], ends[1::2], strict=True)))
 
 
 # ---- marks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,19 @@ from starlette.responses import RedirectResponse
 
 from monitor import config_edit
 from monitor.alert_preview import AlertPreview, preview_alert
+from monitor.alert_stories import alert_stories
 from monitor.config.load import load_bytes
 from monitor.config.targets import target_name
-from monitor.errors import ConfigError, MonitorError, StoreError
+from monitor.config.warnings import unknown_filter_values
+from monitor.errors import BadRequest, ConfigError, MonitorError, QueryError, StoreError
 from monitor.models import now
 from monitor.query import parse
 from monitor.query.lint import lint_query
 from monitor.query.lint_notes import configured_values
-from monitor.query.syntax import And, Node, Or, children, is_positive
+from monitor.query.syntax import And, Node, Not, Or, children, is_positive
 from monitor.web import charts
 from monitor.web.alerts import alert_url, find_alert, shown_values
-from monitor.web.config_file import faults_of_entry, file_text
+from monitor.web.config_file import faults_by_key, file_text
 from monitor.web.forms import read_form, text_field
 from monitor.web.pages import render
 from monitor.web.services import services_of
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from monitor.config import Alert, Config
     from monitor.models import Json
     from monitor.query.lint_notes import LintNote
     from monitor.web.services import Services
@@ -42,11 +46,13 @@ PREVIEW_DAYS = 30
 PREVIEW_SAMPLES = 5
 MAX_COUNTED_CLAUSES = 20
 LIST_KEYS = ("to", "outlets", "languages", "countries", "topics")
-#: Keys that the form has, in its order; other keys of an alert stay as they are in the file.
-EDITED_KEYS = (
-    *("name", "query", "to", "deliver", "timezone", "quiet_hours", "max_per_hour"),
-    *("outlets", "languages", "countries", "topics"),
-)
+#: Labels of the keys that the form has, in its order; other keys of an alert stay as they are in the file.
+FIELD_LABELS = {
+    "name": "Name", "query": "Query", "to": "To", "deliver": "Deliver", "timezone": "Time zone",
+    "quiet_hours": "Quiet hours", "max_per_hour": "Mails an hour",
+    "outlets": "Outlets", "languages": "Languages", "countries": "Countries", "topics": "Topics",
+}  # fmt: skip
+EDITED_KEYS = tuple(FIELD_LABELS)
 DEFAULT_VALUES = {"deliver": "instant", "timezone": "UTC"}
 
 
@@ -63,108 +69,180 @@ class ClauseCount:
 class EditorPreview:
     """What the page shows before an alert is saved."""
 
+    alert: Alert
     preview: AlertPreview
     chart: Markup
     clauses: list[ClauseCount]
     notes: list[LintNote]
+    warnings: dict[str, list[str]]  # by the key of the field
     samples: list[StoryEntry]
     changed_lines: list[str]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertForm:
+    """The form as it was sent: ``original`` names the alert that it changes, ``copied`` the one that it duplicates."""
+
+    fields: dict[str, str]
+    digest: str  # of the file's text when the form was opened
+    original: str = ""
+    copied: str = ""
+
+
 def edit_page(request: Request) -> Response:
-    """Shows the form of an alert; without a name, an empty one, or one with the query of a search."""
-    services = services_of(request)
-    name = request.query_params.get("name", "")
-    if name:
-        alert = find_alert(services, name)
+    """Shows the form of an alert; without a name, an empty one, that of a copy, or one with the query of a search."""
+    services, parameters = services_of(request), request.query_params
+    name, copied = parameters.get("name", ""), parameters.get("copy", "")
+    if name or copied:
+        alert = find_alert(services, name or copied)
         shown = alert.model_dump(mode="json", include=set(EDITED_KEYS))
         fields = shown_values({**shown, "to": [target_name(address) for address in alert.to]})
     else:
-        fields = {**dict.fromkeys(EDITED_KEYS, ""), **DEFAULT_VALUES, "query": request.query_params.get("q", "")}
-    return _form_page(request, name, fields, digest=config_edit.digest_of(file_text(services.config_file)))
+        fields = {**dict.fromkeys(EDITED_KEYS, ""), **DEFAULT_VALUES, "query": parameters.get("q", "")}
+    if copied and not name:
+        fields["name"] = _free_name(services, fields["name"])
+    digest = config_edit.digest_of(file_text(services.config_file))
+    return _form_page(request, AlertForm(fields=fields, digest=digest, original=name, copied="" if name else copied))
+
+
+def _free_name(services: Services, name: str) -> str:
+    """Returns the name for a copy of an alert that no alert has."""
+    taken = {alert.name.casefold() for alert in services.config.alerts}
+    names = (f"{name} copy{f' {number}' if number > 1 else ''}" for number in itertools.count(1))
+    return next(each for each in names if each.casefold() not in taken)
 
 
 async def save_alert(request: Request) -> Response:
     """Shows the preview of a form, or saves it."""
     form = await read_form(request)
-    fields = {key: text_field(form, key) for key in EDITED_KEYS}
-    fields["query"] = " ".join(fields["query"].split())
-    original, digest = text_field(form, "original"), text_field(form, "digest")
-    is_saved = text_field(form, "action") == "save"
-    return await run_in_threadpool(_save, request, original, fields, digest=digest, is_saved=is_saved)
+    sent = AlertForm(
+        fields={key: text_field(form, key).replace("\r\n", "\n") for key in EDITED_KEYS},
+        digest=text_field(form, "digest"),
+        original=text_field(form, "original"),
+        copied=text_field(form, "copied"),
+    )
+    return await run_in_threadpool(_save, request, sent, is_saved=text_field(form, "action") == "save")
 
 
-def _save(request: Request, original: str, fields: dict[str, str], *, digest: str, is_saved: bool) -> Response:
-    services = services_of(request)
+def _save(request: Request, form: AlertForm, *, is_saved: bool) -> Response:
+    services, name = services_of(request), form.fields["name"]
     path, environ = services.config_file.path, services.config_file.environ
+    faults = _name_faults(services, form)
     try:
         text = file_text(services.config_file)
-        values = _file_values(fields)
-        if "to" in values:
-            written = _targets_of_file(services, text, original, values["to"])
-            _refuse_new_addresses(typed=values["to"], written=written)
-            values["to"] = written
-        changed = config_edit.text_with_alert(text, original or None, values)
-        load_bytes(changed.encode(), path, environ)
+        changed = _changed_text(services, text, form)
+        config = load_bytes(changed.encode(), path, environ)
         if is_saved:
-            config_edit.write_config(path, changed, environ=environ, expected_digest=digest)
-            return RedirectResponse(alert_url(fields["name"]), 303)
+            config_edit.write_config(path, changed, environ=environ, expected_digest=form.digest)
+            return RedirectResponse(f"{alert_url(name)}&saved=1", 303)
         lines = [_without_addresses(services, line) for line in config_edit.changed_lines(text, changed)]
-        preview = _preview(services, original, fields["query"], changed_lines=lines)
+        preview = _preview(services, config, form, changed_lines=lines)
+    except BadRequest as error:
+        faults = {error.parameter: [error.message]} | faults
     except ConfigError as error:
-        return _form_page(request, original, fields, digest=digest, faults=faults_of_entry(error), status=400)
+        entry = f"alerts[{config_edit.alert_position(text, form.original)}]"
+        found = faults_by_key(error, entry)
+        faults = (found if not faults else {key: each for key, each in found.items() if key}) | faults
     except MonitorError as error:
-        return _form_page(request, original, fields, digest=digest, faults=[str(error)], status=400)
-    return _form_page(request, original, fields, digest=digest, preview=preview)
+        faults = {"": [str(error)]} | faults
+    else:
+        return _form_page(request, form, preview=preview)
+    return _form_page(request, form, faults=faults)
+
+
+def _name_faults(services: Services, form: AlertForm) -> dict[str, list[str]]:
+    """Returns the fault of a name that another alert has, which the configuration reports by its position."""
+    name = form.fields["name"].casefold()
+    others = {alert.name.casefold() for alert in services.config.alerts} - {form.original.casefold()}
+    return {"name": ["another alert has this name"]} if name in others else {}
+
+
+def _changed_text(services: Services, text: str, form: AlertForm) -> str:
+    """Returns the text of the file with the form's alert.  Raises BadRequest, ConfigError or MonitorError."""
+    values = _file_values({**form.fields, "query": " ".join(form.fields["query"].split())})
+    if "to" in values:
+        written = _targets_of_file(services, text, form.original or form.copied, values["to"])
+        _refuse_new_addresses(typed=values["to"], written=written)
+        values["to"] = written
+    if form.copied and not form.original:
+        return config_edit.text_with_copied_alert(text, form.copied, values)
+    return config_edit.text_with_alert(text, form.original or None, values)
 
 
 def _form_page(
     request: Request,
-    original: str,
-    fields: dict[str, str],
+    form: AlertForm,
     *,
-    digest: str,
-    faults: list[str] | None = None,
+    faults: dict[str, list[str]] | None = None,
     preview: EditorPreview | None = None,
-    status: int = 200,
 ) -> Response:
     services = services_of(request)
     values: dict[str, Any] = {
         "section": "Alerts",
-        "original": original,
-        "fields": fields,
-        "digest": digest,
-        "faults": faults or [],
+        "form": form,
+        "original": form.original,
+        "fields": form.fields,
+        "labels": FIELD_LABELS,
+        "faults": faults or {},
+        "query_error": _query_error(services, form.fields["query"]) if faults and "query" in faults else None,
         "preview": preview,
         "preview_days": PREVIEW_DAYS,
         "config_path": services.config_file.path.name,
+        "known": _known_values(services.config),
     }
-    return render(request, "alert_editor.html", values, status=status)
+    return render(request, "alert_editor.html", values, status=400 if faults else 200)
 
 
-def _preview(services: Services, name: str, query: str, *, changed_lines: list[str]) -> EditorPreview:
-    """Reads what the query would have caught.  Raises QueryError or StoreError."""
-    at = now()
+def _query_error(services: Services, query: str) -> QueryError | None:
+    """Returns the fault of a query with its place in the text that was typed; None if it is no fault of the syntax."""
+    try:
+        parse(query, positive=True, fragments=services.config.fragments)
+    except QueryError as error:
+        return error
+    return None
+
+
+def _known_values(config: Config) -> dict[str, list[str]]:
+    """Returns what the fields offer: the values that the configuration has, and the spellings of a delivery time."""
+    outlets = config.outlets
+    return {
+        "outlets": [outlet.name for outlet in outlets],
+        "topics": [*config.topics],
+        "languages": sorted({outlet.language for outlet in outlets if outlet.language}),
+        "countries": sorted({outlet.effective_country for outlet in outlets if outlet.effective_country}),
+        "deliver": ["instant", "hourly", "daily 07:00", "weekly mon 07:00"],
+    }
+
+
+def _preview(services: Services, config: Config, form: AlertForm, *, changed_lines: list[str]) -> EditorPreview:
+    """Reads what the alert would have caught, of the configuration with it.  Raises QueryError or StoreError."""
+    at, store, fragments = now(), services.store, config.fragments
     since = at - timedelta(days=PREVIEW_DAYS)
-    node = parse(query, positive=True, fragments=services.config.fragments)
-    preview = preview_alert(services.store, node, name=name or None, since=since, now=at, samples=PREVIEW_SAMPLES)
+    alert = next(each for each in config.alerts if each.name.casefold() == form.fields["name"].casefold())
+    stories = alert_stories(store, alert, fragments=fragments, since=since, now=at)
+    preview = preview_alert(stories, name=form.original or None, since=since, now=at, samples=PREVIEW_SAMPLES)
     bars = [charts.Bar(f"{day}: {number:,}", number) for day, number in preview.daily_counts]
     title = f"Stories a day: {', '.join(str(number) for _, number in preview.daily_counts)}"
+    warnings: dict[str, list[str]] = {}
+    for key, message in unknown_filter_values(config, alert):
+        warnings.setdefault(key, []).append(message)
     return EditorPreview(
+        alert=alert,
         preview=preview,
         chart=charts.bars(bars, title=title),
-        clauses=list(_clause_counts(services, node, since=since, at=at)),
-        notes=lint_query(query, configured=configured_values(services.config), kind="alert", now=at),
-        samples=entries_of(services.store, node, preview.samples),
+        clauses=list(_clause_counts(services, parse(alert.rule_query, fragments=fragments), since=since, at=at)),
+        notes=lint_query(form.fields["query"], configured=configured_values(config), kind="alert", now=at),
+        warnings=warnings,
+        samples=entries_of(store, parse(alert.query, fragments=fragments), preview.samples),
         changed_lines=changed_lines,
     )
 
 
 def _clause_counts(services: Services, node: Node, *, since: datetime, at: datetime) -> list[ClauseCount]:
-    """Returns the counts of the clauses that AND and OR join, down to the second level."""
+    """Returns the counts of the clauses that AND and OR join, and of their operands."""
     counts: list[ClauseCount] = []
-    for clause in children(node) if isinstance(node, And | Or) else ():
-        inner = children(clause) if isinstance(clause, And | Or) else ()
+    for clause in children(node) if isinstance(node, And | Or) else (node,):
+        inner = () if isinstance(clause, Not) else children(clause)
         for depth, part in [(0, clause), *((1, each) for each in inner)]:
             if len(counts) < MAX_COUNTED_CLAUSES and is_positive(part):
                 count = _count(services, part, since=since, at=at)
@@ -204,12 +282,11 @@ def _targets_of_file(services: Services, text: str, name: str, shown: list[str])
 
 
 def _refuse_new_addresses(*, typed: list[str], written: list[str | Json]) -> None:
-    """Raises MonitorError for a web address that was typed: an editor of the page must not make it contact a host."""
+    """Raises BadRequest for a web address that was typed: an editor of the page must not make it contact a host."""
     for text, target in zip(typed, written, strict=True):
         if text == target and "://" in text:
-            raise MonitorError(
-                f"to: {text[:60]}: webhooks and chat services are added in monitor.yaml, not on the page"
-            )
+            message = f"{text[:60]}: webhooks and chat services are added in monitor.yaml, not on the page"
+            raise BadRequest("to", message)
 
 
 def _without_addresses(services: Services, line: str) -> str:

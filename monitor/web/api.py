@@ -142,7 +142,7 @@ def alert_preview(request: Request) -> Response:
         since = parse_time(request.query_params.get("since", "30d"), at)
     except (ValueError, OverflowError) as error:
         raise BadRequest("since", str(error)) from None
-    preview = preview_alert(services.store, node, since=since, now=at, samples=0)
+    preview = preview_alert(services.store.scan(node, now=at, since=since), since=since, now=at, samples=0)
     return JsonResponse(
         {
             "total": preview.total,

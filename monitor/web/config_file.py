@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,17 @@ def file_text(config_file: ConfigFile) -> str:
         return config_file.path.read_text(encoding="utf-8")
     except OSError as error:
         raise MonitorError(f"{config_file.path} cannot be read: {error.strerror}") from None
+
+
+def faults_by_key(error: ConfigError, entry: str) -> dict[str, list[str]]:
+    """Returns the messages by the key of an entry, as ``alerts[3]``; those about other places, with these, under ""."""
+    pattern = re.compile(rf"{re.escape(entry)}\.(?P<key>\w+)[^ :]*: (?P<message>.*)", re.DOTALL)
+    by_key: dict[str, list[str]] = {}
+    for fault in faults_of_entry(error):
+        match = pattern.fullmatch(fault)
+        key, message = (match["key"], match["message"]) if match else ("", fault)
+        by_key.setdefault(key, []).append(message)
+    return by_key
 
 
 def faults_of_entry(error: ConfigError) -> list[str]:

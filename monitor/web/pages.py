@@ -15,6 +15,7 @@ from monitor.models import now, rfc3339
 from monitor.plural import plural
 from monitor.time_text import relative_time, short_duration
 from monitor.web.forms import form_token
+from monitor.web.query_place import query_place
 from monitor.web.search_request import story_url
 from monitor.web.services import services_of, user_of
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from monitor.query.lint_notes import LintNote
     from monitor.query.snippets import Snippet
 
 MAX_TITLE_CHARACTERS = 400  # of a title in a list; longer ones are cut
@@ -57,13 +59,14 @@ def environment() -> jinja2.Environment:
         "ago": relative_time,
         "duration": short_duration,
         "marked": marked,
+        "note": note_text,
         "number": lambda number: f"{number:,}",
         "per_cent": lambda share: "-" if share is None else f"{share:.1f} %",
         "shortened": shortened,
         "time": time_element,
         "query": lambda values: urlencode(values, doseq=True),
     }
-    made.globals |= {"plural": plural, "story_url": story_url}
+    made.globals |= {"plural": plural, "query_place": query_place, "story_url": story_url}
     return made
 
 
@@ -74,6 +77,12 @@ def marked(snippet: Snippet) -> Markup:
         pieces += [escape(snippet.text[copied:start]), Markup("<mark>%s</mark>") % snippet.text[start:end]]
         copied = end
     return Markup("").join([*pieces, escape(snippet.text[copied:])])
+
+
+def note_text(note: LintNote, query: str) -> str:
+    """Returns a note about a query with the name of its place, which in a query of several lines has a line."""
+    hint = f"; {note.suggestion}" if note.suggestion else ""
+    return f"{query_place(query, note.column).name}: {note.message}{hint}"
 
 
 def shortened(text: str, limit: int = MAX_TITLE_CHARACTERS) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -20,7 +20,7 @@ from monitor.saved_searches import (
     save_search,
     search_with_id,
 )
-from monitor.web.forms import read_form, text_field
+from monitor.web.forms import read_form, require_editor, text_field
 from monitor.web.pages import render
 from monitor.web.search_request import SearchRequest
 from monitor.web.services import services_of, user_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 def searches_page(request: Request) -> Response:
+    """Lists the saved searches; the address may say which one was just renamed or deleted."""
     return _searches_response(request)
 
 
@@ -42,12 +43,16 @@ def _searches_response(
 ) -> Response:
     """Lists the saved searches; with ``fault``, why the search with the id ``changed`` could not get a name."""
     searches = services_of(request).store.saved_searches()
+    renamed = search_with_id(searches, request.query_params.get("renamed", ""))
+    deleted = request.query_params.get("deleted", "")
     values = {
         "section": "Stories",
         "searches": [(saved, FeedSource.of_search(saved)) for saved in searches],
         "fault": fault,
         "changed": changed,
         "typed": typed,
+        "renamed": renamed.name if renamed and not fault else "",
+        "deleted": "" if fault or find_saved_search(searches, deleted) else deleted,
         "max_name": MAX_NAME_CHARACTERS,
     }
     return render(request, "searches.html", values, status=400 if fault else 200)
@@ -87,6 +92,13 @@ def _save(request: Request, asked: SearchRequest, name: str, *, is_replaced: boo
     return RedirectResponse(asked.url(), 303)
 
 
+def delete_page(request: Request) -> Response:
+    """Asks before a saved search is deleted."""
+    require_editor(request)
+    values = {"section": "Stories", "saved": _find(request)}
+    return render(request, "search_delete.html", values)
+
+
 async def change(request: Request) -> Response:
     """Gives a saved search another name, or deletes it."""
     form = await read_form(request)
@@ -97,14 +109,14 @@ def _change(request: Request, action: str, name: str) -> Response:
     services, saved = services_of(request), _find(request)
     if action == "delete":
         services.store.delete_search(saved.id)
-    elif action == "rename":
+        return RedirectResponse(f"/searches?deleted={quote(saved.name, safe='')}", 303)
+    if action == "rename":
         try:
             change_search(services.store, saved, name=name, fragments=services.config.fragments, at=now())
         except BadRequest as error:
             return _searches_response(request, fault=error, changed=saved.id, typed=name)
-    else:
-        raise HTTPException(400, "There is no such action on a saved search.")
-    return RedirectResponse("/searches", 303)
+        return RedirectResponse(f"/searches?renamed={saved.id}", 303)
+    raise HTTPException(400, "There is no such action on a saved search.")
 
 
 def _find(request: Request) -> SavedSearch:

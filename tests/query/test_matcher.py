@@ -17,7 +17,7 @@ from monitor.query.explain import Explanation, explain
 from monitor.query.fields import WORDS_FIELDS
 from monitor.query.matcher import AnalysedStory, analysed_story, matches
 from monitor.query.rules import RuleMatches, RuleSet
-from monitor.query.snippets import best_context_line, highlighted_field, snippets
+from monitor.query.snippets import Snippet, best_context_line, highlighted_field, snippet_of_line, snippets
 from monitor.query.syntax import Near, Phrase, Word
 from query.examples import NOON, STORY
 from query.generate import NOW, corpora, many_queries
@@ -308,3 +308,17 @@ def test_atleast_counts_occurrences_that_share_no_word(query: str, expected: boo
 def test_explain_tells_how_often_a_counted_word_occurs() -> None:
     story = replace(STORY, title="", text="chip and chips")
     assert explain(parse("atleast3(chip)"), story, now=NOON).reason == "it occurs 2 times in one text"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "marks"),
+    [
+        ("the **big** bank **lends**", "the big bank lends", ((4, 7), (13, 18))),
+        ("**bank**", "bank", ((0, 4),)),
+        ("no mark", "no mark", ()),
+        ("2 ** 3 is eight", "2 ** 3 is eight", ()),
+        ("", "", ()),
+    ],
+)
+def test_a_stored_context_line_is_a_snippet_again(line: str, text: str, marks: tuple[tuple[int, int], ...]) -> None:
+    assert snippet_of_line(line) == Snippet("text", text, marks)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.config.schema import WebSettings
+from monitor.config_edit import digest_of
 from monitor.errors import ConfigError, MonitorError
 from monitor.web.accounts import MAX_FAILED_LOGINS, Accounts, TooManyLogins, hash_password
 from monitor.web.login import own_path
@@ -96,6 +97,12 @@ def test_a_reader_may_change_nothing(users_page: Page) -> None:
     users_page.get("/alerts")
     assert users_page.submit("/alert/snooze", {"name": "banks", "span": "1d"})[0] == 403
     assert users_page.store.snoozes() == {}
+    before = users_page.config_path.read_text()
+    digest = digest_of(before)
+    assert users_page.get("/alert/delete?name=banks")[0] == 403
+    assert users_page.submit("/alert/delete", {"name": "banks", "digest": digest})[0] == 403
+    assert users_page.config_path.read_text() == before
+    assert "Delete" not in users_page.get("/alert?name=banks&saved=1")[1]
     assert users_page.submit("/outlet/add", {"url": "https://outlet.example/"})[0] == 403
 
 

@@ -150,6 +150,46 @@ def test_an_outlet_is_added_in_a_browser(intranet_page: Page, newsroom: Newsroom
     context.close()
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_an_alert_is_made_and_deleted_without_a_script(page: Page, chromium: Any, width: int) -> None:
+    """Its form with faults, its preview and its pages violate no rule and do not scroll sideways."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = chromium.new_context(viewport={"width": width, "height": 844}, java_script_enabled=False)
+    checked = chromium.new_context(viewport={"width": width, "height": 844}, bypass_csp=True)
+    tab, checked_tab = context.new_page(), checked.new_page()
+
+    def check() -> None:
+        checked_tab.set_content(tab.content().replace("<head>", f'<head><base href="http://127.0.0.1:{page.port}/">'))
+        assert [each["id"] for each in Axe().run(checked_tab).response["violations"]] == []
+        assert checked_tab.evaluate("document.documentElement.scrollWidth") <= width
+
+    tab.goto(f"http://127.0.0.1:{page.port}/alert/edit")
+    for label, value in (("Name", "fresh"), ("Query", "chips\nAND (model"), ("To", "nobody"), ("Deliver", "daily 6")):
+        tab.get_by_label(label, exact=True).fill(value)
+    tab.get_by_role("button", name="Show what it would catch").click()
+    assert "look at Query, To, Deliver" in tab.inner_text("main")
+    check()
+    for label, value in (("Query", "chips\nAND model"), ("To", "desk@example.org"), ("Deliver", "daily 06:00")):
+        tab.get_by_label(label, exact=True).fill(value)
+    tab.get_by_text("Only stories of some outlets").click()
+    tab.get_by_label("Outlets").fill("Nosuch")
+    tab.get_by_role("button", name="Show what it would catch").click()
+    assert 'no outlet "Nosuch"' in tab.inner_text("main")
+    check()
+    tab.get_by_label("Outlets").fill("")
+    tab.get_by_role("button", name="Save alert").click()
+    assert "1 earlier story of the last 30 days matches" in tab.inner_text("main")
+    check()
+    tab.get_by_role("link", name="Delete").click()
+    check()
+    tab.get_by_role("button", name="Delete alert").click()
+    assert "Deleted: fresh." in tab.inner_text("main")
+    assert "fresh" not in page.config_path.read_text()
+    context.close()
+    checked.close()
+
+
 @pytest.fixture
 def marked_page(page: Page) -> Page:
     """The page with marks of every kind, and a saved search with a name as long and as hostile as may be."""
@@ -217,7 +257,9 @@ def test_a_person_saves_a_search_and_marks_a_story_without_a_script(page: Page, 
     tab.get_by_label("Name").fill("lenders")
     tab.get_by_role("button", name="Rename").click()
     assert [saved.name for saved in page.store.saved_searches()] == ["lenders"]
-    tab.get_by_role("button", name="Delete").click()
+    tab.get_by_role("link", name="Delete").click()
+    tab.get_by_role("button", name="Delete search").click()
+    assert "Deleted: lenders." in tab.inner_text("main")
     assert "None yet" in tab.inner_text("main")
     context.close()
 
@@ -245,7 +287,7 @@ def test_a_browser_without_loopback_privileges_sends_forms_with_the_origin(page:
     tab.on("request", lambda sent: origins.append(sent.all_headers().get("origin")) if sent.method == "POST" else None)
     tab.goto(f"http://127.0.0.1:{page.port}/alert?name=banks")
     tab.get_by_role("button", name="2d").click()
-    tab.get_by_role("button", name="Send again now").wait_for()
+    tab.get_by_role("button", name="End snooze").wait_for()
     context.close()
     assert list(page.store.snoozes()) == ["banks"]
     assert origins == [f"http://127.0.0.1:{page.port}"]

@@ -21,6 +21,9 @@ PATHS = (
     "/alerts",
     "/alert?name=banks",
     "/alert/edit",
+    "/alert/edit?copy=banks",
+    "/alert/delete?name=banks",
+    "/alert?name=banks&saved=1",
     "/outlets",
     "/outlet?name=Outlet",
     "/outlet/add",
@@ -107,7 +110,7 @@ def test_saving_an_alert_keeps_all_other_lines_of_the_file(page: Page) -> None:
     digest = text.partition('name="digest" value="')[2].partition('"')[0]
     fields = {**ALERT, "name": "banks", "original": "banks", "digest": digest, "action": "save"}
     status, _, headers = page.submit("/alert/edit", fields)
-    assert (status, headers["Location"]) == (303, "/alert?name=banks")
+    assert (status, headers["Location"]) == (303, "/alert?name=banks&saved=1")
     expected = CONFIG.replace("'Sberbank OR Сбербанк'", "chips OR model").replace("desk@", "a@")
     assert page.config_path.read_text() == expected
     assert "chips OR model" in page.get("/alert?name=banks")[1]

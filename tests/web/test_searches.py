@@ -84,15 +84,32 @@ def test_a_search_is_renamed_and_deleted_under_the_same_link(page: Page) -> None
     status, text, _ = page.submit(f"/searches/{identifier}", {"action": "rename", "name": "Chips"})
     assert status == 400
     assert "It was not renamed: name: there is a saved search" in text
-    assert page.submit(f"/searches/{identifier}", {"action": "rename", "name": "lenders"})[0] == 303
+    status, _, headers = page.submit(f"/searches/{identifier}", {"action": "rename", "name": "lenders"})
+    assert status == 303
+    assert "Renamed: it is called <bdi>lenders</bdi> now." in page.get(headers["Location"])[1]
     assert names(page) == ["chips", "lenders"]
     assert page.get(f"/searches/{identifier}")[0] == 303
-    assert page.submit(f"/searches/{identifier}", {"action": "delete"})[0] == 303
+    status, text, _ = page.get(f"/searches/{identifier}/delete")
+    assert "Delete the saved search <bdi>lenders</bdi>?" in text
+    assert names(page) == ["chips", "lenders"]
+    status, _, headers = page.submit(f"/searches/{identifier}", {"action": "delete"})
+    assert (status, headers["Location"]) == (303, "/searches?deleted=lenders")
     assert names(page) == ["chips"]
+    assert "Deleted: <bdi>lenders</bdi>." in page.get(headers["Location"])[1]
+    assert "Deleted:" not in page.get("/searches?deleted=chips")[1]
     status, text, _ = page.get(f"/searches/{identifier}")
     assert status == 404
     assert "it may have been deleted" in text
     assert page.submit(f"/searches/{identifier}", {"action": "delete"})[0] == 404
+
+
+def test_the_list_asks_before_a_search_is_deleted(page: Page) -> None:
+    save(page, "banks")
+    (saved,) = page.store.saved_searches()
+    _, text, _ = page.get("/searches")
+    assert 'name="name" value="banks"' in text
+    assert f'href="/searches/{saved.id}/delete"' in text
+    assert 'value="delete"' not in text
 
 
 def test_a_hostile_name_is_text_on_every_page_that_shows_it(page: Page) -> None:

@@ -36,12 +36,21 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The column counts the characters of the query without the space around it; in several lines, a line is named too.
+function placeName(text, column) {
+  const start = text.length - text.trimStart().length;
+  const before = text.slice(0, start) + [...text.slice(start)].slice(0, column - 1).join("");
+  const lines = before.split("\n");
+  if (!text.trim().includes("\n")) return `Column ${column}`;
+  return `Line ${lines.length}, column ${[...lines.at(-1)].length + 1}`;
+}
+
 function showCheck(output, input, result) {
   const isFault = Boolean(result.error);
   const hint = result.hint ? `; ${result.hint}` : "";
   output.classList.toggle("error", isFault);
   input.setAttribute("aria-invalid", String(isFault));
-  if (isFault) output.textContent = `Column ${result.column}: ${result.error}${hint}`;
+  if (isFault) output.textContent = `${placeName(input.value, result.column)}: ${result.error}${hint}`;
   else output.textContent = result.notes.slice(0, 2).map((note) => `Note: ${note}`).join("  ");
 }
 
@@ -57,6 +66,17 @@ for (const input of document.querySelectorAll("[data-check]")) {
       const response = await fetch(`/api/v1/check?${parameters}`).catch(() => null);
       if (response && response.ok && number === latest) showCheck(output, input, await response.json());
     }, CHECK_DELAY_MS);
+  });
+}
+
+// A list of names with commas offers the known ones for its last name; without a script, for the first one.
+for (const input of document.querySelectorAll("[data-list]")) {
+  const names = [...input.list.options].map((option) => option.value);
+  input.addEventListener("input", () => {
+    const before = input.value.replace(/[^,]*$/, "");
+    [...input.list.options].forEach((option, index) => {
+      option.value = before ? `${before.trimEnd()} ${names[index]}` : names[index];
+    });
   });
 }
 
