@@ -15,9 +15,12 @@ dev: .venv/installed-dev
 	$(call install_from,requirements-dev.lock)
 	touch .venv/installed
 
+# The locks name every package; without looking for more, pip does not warn of an extra that lxml no longer has.
 define install_from
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or \
+	  sys.exit("Python 3.11 or newer is needed, and this is " + v + ": name another, as in make install PYTHON=python3.12")'
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(1)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	$(BIN)/python -m monitor.query.prepare_dictionaries
 	touch $@

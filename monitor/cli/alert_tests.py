@@ -156,14 +156,11 @@ def _print_clauses(context: CommandContext, store: Store, node: Node, *, since: 
 
 
 def _print_samples(context: CommandContext, node: Node, stories: Sequence[Story]) -> None:
-    from monitor.cli.formatting import marked_snippet, story_headline
-    from monitor.query.snippets import snippets
+    from monitor.cli.formatting import print_story
 
     for story in stories:
         context.out.print()
-        context.out.print(story_headline(story))
-        for snippet in (snippet for snippet in snippets(node, story) if snippet.field != "title"):
-            context.out.print(marked_snippet(snippet, asterisks=not context.out.is_terminal))
+        print_story(context.out, story, node)
 
 
 def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
@@ -226,13 +223,13 @@ def _evaluation_summary(evaluation: Evaluation) -> str:
 
 def _print_explained(context: CommandContext, node: Node, stories: Sequence[Story]) -> None:
     from monitor.cli.explain import explanation_tree
-    from monitor.cli.formatting import plain_line
+    from monitor.cli.formatting import plain_line, shows_colours
     from monitor.query.explain import explain
 
     for story in stories:
         context.out.print()
         context.out.print(plain_line(story.title or story.text[:80] or story.id), style="bold")
-        tree = explanation_tree(explain(node, story, now=now()), asterisks=not context.out.is_terminal)
+        tree = explanation_tree(explain(node, story, now=now()), asterisks=not shows_colours(context.out))
         context.out.print(tree)
 
 

@@ -136,9 +136,11 @@ def _load_story(context: CommandContext, reference: str) -> Story:
 
 
 def _print_explanation(context: CommandContext, explained: Explanation) -> None:
+    from monitor.cli.formatting import shows_colours
+
     verdict = "matches" if explained.matched else "does not match"
     context.out.print(verdict, style="bold green" if explained.matched else "bold red")
-    context.out.print(explanation_tree(explained, asterisks=not context.out.is_terminal))
+    context.out.print(explanation_tree(explained, asterisks=not shows_colours(context.out)))
 
 
 def explanation_tree(explained: Explanation, *, asterisks: bool) -> Tree:

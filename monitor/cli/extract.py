@@ -327,9 +327,9 @@ def _print_json(name: str, page: Page | None, story: Story | None, result: Extra
 
 
 def _print_story(context: CommandContext, story: Story) -> None:
-    from monitor.cli.formatting import story_headline
+    from monitor.cli.formatting import print_headline
 
-    context.out.print(story_headline(story))
+    print_headline(context.out, story)
     details = {
         "language": story.language,
         "section": story.section,

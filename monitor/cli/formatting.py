@@ -14,15 +14,40 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
+    from rich.console import Console
+
     from monitor.models import Story
     from monitor.query.snippets import Snippet
+    from monitor.query.syntax import Node
 
 
-def story_headline(story: Story, zone: tzinfo = UTC) -> Text:
-    """Returns three lines on a story: the title; outlet, time, authors, flags and alerts; URL and start of the id.
+def print_story(console: Console, story: Story, node: Node | None = None, *, zone: tzinfo = UTC) -> None:
+    """Prints a story: its `print_headline`, then the excerpts that match the query, or else the first sentence."""
+    from monitor.query.snippets import first_sentence, snippets
+
+    print_headline(console, story, zone)
+    excerpts = [each for each in snippets(node, story) if each.field != "title"] if node is not None else []
+    for snippet in excerpts or ([first_sentence(story)] if story.text.strip() else []):
+        console.print(marked_snippet(snippet, asterisks=not shows_colours(console)))
+
+
+def shows_colours(console: Console) -> bool:
+    """Returns True if words can be marked by colour: on a terminal that has colours, unless NO_COLOR is set."""
+    return console.is_terminal and console.color_system is not None and not console.no_color
+
+
+def print_headline(console: Console, story: Story, zone: tzinfo = UTC) -> None:
+    """Prints three lines on a story: the title; outlet, time, authors, flags and alerts; URL and start of the id.
 
     The time is in ``zone``.
     """
+    *lines, address = _headline(story, zone).split("\n")
+    for line in lines:
+        console.print(line)
+    console.print(address, soft_wrap=True)  # the terminal itself breaks the line, so that the URL stays one link
+
+
+def _headline(story: Story, zone: tzinfo) -> Text:
     text = Text()
     text.append(printable_text(story.title) or story.url, style="bold")
     text.append("\n")

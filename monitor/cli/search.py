@@ -148,8 +148,7 @@ def _print_result(
     offset: int,
     display: _Display,
 ) -> None:
-    from monitor.cli.formatting import aligned_line, marked_snippet, story_headline
-    from monitor.query.snippets import snippets
+    from monitor.cli.formatting import aligned_line, print_story
 
     stories, total = result.stories, result.total
     if not stories and offset and total != 0:
@@ -162,12 +161,8 @@ def _print_result(
         if context.config.keep == "matching":
             context.err.print(KEEP_MATCHING_HINT)
         return
-    asterisks = not context.out.is_terminal
     for story in display.shown(stories):
-        context.out.print(story_headline(story, display.zone))
-        for snippet in snippets(node, story) if node is not None else ():
-            if snippet.field != "title":
-                context.out.print(marked_snippet(snippet, asterisks=asterisks))
+        print_story(context.out, story, node, zone=display.zone)
         if line := display.outlets_line(story):
             context.out.print(aligned_line(line), style="dim")
         context.out.print()

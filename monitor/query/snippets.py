@@ -68,6 +68,19 @@ def snippets(node: Node, story: Story | AnalysedStory, *, limit: int = 3) -> lis
     return [window.snippet() for window in windows if window in best]
 
 
+def first_sentence(story: Story) -> Snippet:
+    """Returns the first sentence of a text, without marks; of one that is too long the beginning."""
+    text = story.text.lstrip()
+    beginning = text[: MAX_SENTENCE_CHARACTERS + 1]
+    ends = [end for end in section_ends(beginning, Section.SENTENCE, story.language) if beginning[:end].strip()]
+    if ends and ends[0] <= MAX_SENTENCE_CHARACTERS:
+        return Snippet("text", beginning[: ends[0]].rstrip(), ())
+    if len(text) <= MAX_SENTENCE_CHARACTERS:
+        return Snippet("text", text.rstrip(), ())
+    space = beginning.rfind(" ", MAX_CONTEXT_CHARACTERS_BEFORE)
+    return Snippet("text", beginning[: space if space > 0 else MAX_SENTENCE_CHARACTERS].rstrip() + "…", ())
+
+
 def highlighted_field(node: Node, story: Story | AnalysedStory, field: str) -> Snippet:
     """Returns the complete title or text (as ``field`` names it) as one snippet, with all matching words marked."""
     document = story if isinstance(story, AnalysedStory) else AnalysedStory(story)

@@ -15,6 +15,7 @@ import apsw
 from monitor.errors import MonitorError, StoreRefused, StoreUnavailable
 from monitor.query.occurrences import glob_matches
 from monitor.store.sqlite.tokens import create_tokenizer
+from monitor.time_text import short_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -272,7 +273,8 @@ class Database:
             yield
         except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError) as error:
             raise StoreUnavailable(
-                f"{self.path} is locked by another process", hint="the monitor tries again"
+                f"{self.path} is locked by another process",
+                hint=f"it was tried for {short_duration(self.timeout)}; `fuser {self.path}` names the processes",
             ) from error
         except apsw.FullError as error:
             raise StoreUnavailable(f"no room left on the disk of {self.path}", hint="free some space") from error
