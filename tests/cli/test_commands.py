@@ -28,6 +28,7 @@ from monitor.cli.manual import all_commands
 from monitor.config import Alert
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import DeliveryUnavailable
+from monitor.failures import FailureKind
 from monitor.models import (
     Candidate,
     Disposition,
@@ -572,6 +573,25 @@ def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.C
     assert _print_summary(CommandContext(), CrawlReport(latest_polls={poll.outlet: poll for poll in polls})) == 0
     lines = [line.split() for line in capfd.readouterr().out.splitlines()]
     assert lines[1:3] == [["A", "unchanged", "0", "0", "0"], ["B", "0", "0", "0", "0"]]
+
+
+def offline_poll(name: str, kind: FailureKind) -> PollReport:
+    return PollReport(outlet=name, has_failed=True, own_outage="no address", own_outage_kind=kind)
+
+
+def test_crawl_counts_only_the_outlets_it_reached_as_polled(capfd: pytest.CaptureFixture[str]) -> None:
+    polls = [PollReport(outlet="A"), *(offline_poll(name, FailureKind.NO_NETWORK) for name in "BC")]
+    assert _print_summary(CommandContext(), CrawlReport(latest_polls={poll.outlet: poll for poll in polls})) == 1
+    captured = capfd.readouterr()
+    assert [line.split()[0] for line in captured.out.splitlines()[:-1]] == ["OUTLET", "A"]
+    assert captured.out.splitlines()[-1] == "1 outlet polled, 0 pages in 0.0 s"
+    assert captured.err == "no network?: no address; 2 outlets wait, and it counts against none\n"
+
+
+def test_crawl_tells_that_the_proxy_is_away(capfd: pytest.CaptureFixture[str]) -> None:
+    poll = offline_poll("A", FailureKind.PROXY)
+    assert _print_summary(CommandContext(), CrawlReport(latest_polls={"A": poll})) == 1
+    assert capfd.readouterr().out == "no outlet could be reached: the proxy is away\n"
 
 
 def test_an_interrupted_crawl_names_unpolled_outlets_and_exits_130(capfd: pytest.CaptureFixture[str]) -> None:
