@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -115,7 +116,7 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
 
     from monitor.cli.formatting import plain_line
 
-    out, err = context.out, context.err
+    out = context.out
     reached = [poll for poll in report.polls if poll.has_reached_outlet]
     if reached:
         table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
@@ -155,18 +156,19 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
         out.print(f"{held} polled by another process: {', '.join(report.outlets_leased_elsewhere)}", markup=False)
     for poll in () if context.is_quiet else report.polls:
         for line in () if poll.own_outage else _problem_lines(poll):
-            err.print(line, markup=False)
+            context.print_fault(line)
     if outages := [poll.own_outage_line for poll in report.polls if poll.own_outage]:
         waiting = plural(len(outages), "outlet waits", "outlets wait")
-        err.print(f"{outages[0]}; {waiting}, and it counts against none", markup=False)
+        context.print_fault(f"{outages[0]}; {waiting}, and it counts against none", level=logging.WARNING)
     for error in report.errors:
-        err.print(f"error: {error}", markup=False)
+        context.print_fault(f"error: {error}")
     if report.stop_signal:
         unpolled = plural(len(report.outlets_not_finished), "outlet was", "outlets were")
         unpolled_note = (
             f": {unpolled} not polled; the next crawl takes {'it' if len(report.outlets_not_finished) == 1 else 'them'}"
         )
-        err.print(f"interrupted{unpolled_note if report.outlets_not_finished else '; the next crawl continues'}")
+        rest = unpolled_note if report.outlets_not_finished else "; the next crawl continues"
+        context.print_fault(f"interrupted{rest}", level=logging.WARNING)
         return 128 + report.stop_signal
     return 1 if report.errors or report.failed_polls else 0
 

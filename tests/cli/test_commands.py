@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -682,6 +683,52 @@ def test_a_quiet_crawl_prints_nothing_about_outlets(home: Path) -> None:
     assert run.returncode == 1
     assert run.stdout == ""
     assert "127.0.0.1:1" in run.stderr
+
+
+LOG_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+
+
+def lines_without_time(text: str) -> list[str]:
+    """The lines without the time that each begins with; a line that has none is an error."""
+    lines = [re.fullmatch(f"{LOG_TIME} (.*)", line) for line in text.splitlines()]
+    assert all(lines), text
+    return [line[1] for line in lines if line]
+
+
+def test_a_quiet_crawl_puts_the_time_before_each_line(home: Path) -> None:
+    config = CONFIG.replace("https://meridian.example/", "http://meridian.invalid/")
+    (home / "monitor.yaml").write_text(config, encoding="utf-8")
+    run = shell("media-monitor crawl --outlet Meridian --all -q", home)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert lines_without_time(run.stderr) == [
+        "WARNING no network?: the name meridian.invalid has no address; 1 outlet waits, and it counts against none",
+        "WARNING Mail: 1 notification in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["crawl", "deliver"])
+def test_a_quiet_command_puts_the_time_before_its_errors(name: str, home: Path) -> None:
+    (home / "monitor.yaml").write_text(CONFIG.replace("query: Sberbank", "query: '('"), encoding="utf-8")
+    run = shell(f"media-monitor {name} --quiet", home)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert [line.split(":")[0] for line in lines_without_time(run.stderr)] == ["ERROR monitor.yaml"]
+    (home / "monitor.yaml").write_text(f"{CONFIG}store: {{url: 'sqlite:monitor.yaml'}}\n", encoding="utf-8")
+    run = shell(f"media-monitor {name} --quiet", home)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert [line.split(" (")[0] for line in lines_without_time(run.stderr)] == [
+        f"ERROR {home / 'monitor.yaml'} is not a database"
+    ]
+
+
+def test_a_quiet_deliver_prints_only_faults(home: Path) -> None:
+    (home / "monitor.yaml").write_text(f'{CONFIG}mail: {{url: "smtp://127.0.0.1:1"}}\n', encoding="utf-8")
+    run = shell("media-monitor deliver -q", home)
+    assert (run.returncode, run.stdout) == (1, "")
+    postponed, fault = lines_without_time(run.stderr)
+    assert postponed == "WARNING Mail: 1 notification kept in the outbox to be sent later."
+    assert fault.startswith("ERROR Mail: ")
+    run = shell("media-monitor deliver -q", home)  # the notification waits for its next attempt
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 def test_match_names_alerts_and_topics_and_reports_invalid_lines(home: Path, command: Callable[..., Run]) -> None:
