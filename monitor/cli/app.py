@@ -23,6 +23,8 @@ from monitor.errors import ConfigError, MonitorError, QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from monitor.cli.context import CommandContext
+
 # command -> (module in monitor.cli, line in --help), in the order in which a new user needs the commands
 MODULE_AND_HELP_BY_COMMAND = {
     "init": ("init", "Write a commented starter monitor.yaml."),
@@ -137,50 +139,55 @@ def program(ctx: click.Context, config: str | None, verbose: bool) -> None:
     """Monitors news outlets for topics and terms, stores the matching stories and sends mail within minutes."""
     from monitor.cli.context import CommandContext
 
-    ctx.obj = CommandContext()
-    ctx.obj.config_option = config
-    ctx.obj.is_verbose = verbose
+    context = ctx.ensure_object(CommandContext)
+    context.config_option = config
+    context.is_verbose = verbose
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command that the arguments name (default: sys.argv) and exits with the command's status."""
+    from monitor.cli.context import CommandContext
+
     _prepare_streams()
+    context = CommandContext()
     debug = bool(os.environ.get("MONITOR_DEBUG"))
     logs.start_logging()
     try:
-        status = program.main(args=arguments, prog_name="media-monitor", standalone_mode=False)
+        status = program.main(args=arguments, prog_name="media-monitor", standalone_mode=False, obj=context)
         with _exit_quietly_on_broken_pipe():
             sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _print_error("interrupted")
+        context.print_fault("interrupted")
         status = 130
     except (click.ClickException, ConfigError) as error:
-        status = _report_usage_or_config_error(error, list(sys.argv[1:] if arguments is None else arguments))
+        status = _report_usage_or_config_error(context, error, list(sys.argv[1:] if arguments is None else arguments))
     except QueryError as error:
-        _print_error(f"query: {error}")
+        context.print_fault(f"query: {error}")
         status = 2
     except Exception as error:  # an error is reported in one line; with MONITOR_DEBUG as a traceback
         if debug:
             raise
-        _print_error(_error_line(error))
+        context.print_fault(_error_line(error))
         status = 1
     sys.exit(_exit_status(status))
 
 
-def _report_usage_or_config_error(error: click.ClickException | ConfigError, arguments: list[str]) -> int:
+def _report_usage_or_config_error(
+    context: CommandContext, error: click.ClickException | ConfigError, arguments: list[str]
+) -> int:
     """Prints a usage or configuration error.  Returns the exit status."""
     if isinstance(error, ConfigError):
         hint = _dashed_query_hint(arguments, read_as_config=True)
-        _print_error(f"media-monitor: -c names the configuration{hint}" if hint else "\n".join(error.faults))
+        context.print_fault(f"media-monitor: -c names the configuration{hint}" if hint else "\n".join(error.faults))
         return 2
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        _print_error(error.format_message())
+        context.print_fault(error.format_message())
     else:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "media-monitor"
         message = f"{error.format_message().rstrip('.')}{_dashed_query_hint(arguments)}"
-        _print_error(f"{command}: {message} ({command} --help shows how)")
+        context.print_fault(f"{command}: {message} ({command} --help shows how)")
     return error.exit_code
 
 
@@ -266,9 +273,3 @@ def _is_excluded_term(word: str, *, read_as_config: bool) -> bool:
 def _exit_status(status: Any) -> int:
     """Returns the status if it is a number, else 0: most commands return None."""
     return status if isinstance(status, int) else 0
-
-
-def _print_error(text: str) -> None:
-    from monitor.cli.printable_streams import without_control_characters
-
-    click.echo(without_control_characters(text), err=True)

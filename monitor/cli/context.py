@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from monitor.cli.printable_streams import without_control_characters
 from monitor.models import now
 from monitor.suggestions import unknown_name_message
 from monitor.time_arguments import parse_end_time, parse_span, parse_time
@@ -50,7 +51,7 @@ class CommandContext:
 
     config_option: str | None = None
     is_verbose = False
-    is_quiet = False  # prints errors only; set before the first use of `out`
+    is_quiet = False  # prints faults only; set before the first use of `out`
 
     @cached_property
     def config_path(self) -> Path:
@@ -131,6 +132,14 @@ class CommandContext:
         from monitor.cli.printable_console import PrintableConsole
 
         return PrintableConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+    def print_fault(self, text: str, *, level: int = logging.ERROR) -> None:
+        """Prints a fault to stderr; with ``is_quiet`` as lines of the log, because a log file of cron needs times."""
+        if self.is_quiet:
+            for line in text.splitlines():
+                logging.getLogger("monitor").log(level, "%s", line.removeprefix("error: "))
+        else:
+            click.echo(without_control_characters(text), err=True)
 
     def spinner(self, text: str) -> Status | nullcontext[None]:
         """Returns a context manager that shows a spinner with this text while stderr is a terminal, else nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -9,6 +10,7 @@ import click
 from monitor.cli.context import CommandContext, with_context
 from monitor.cli.polls import configured_outlet_names, log_poll, set_log_level
 from monitor.crawl.observer import CrawlObserver
+from monitor.failures import FailureKind
 from monitor.models import Disposition
 from monitor.plural import plural
 
@@ -114,14 +116,15 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
 
     from monitor.cli.formatting import plain_line
 
-    out, err = context.out, context.err
-    if report.polls:
+    out = context.out
+    reached = [poll for poll in report.polls if poll.has_reached_outlet]
+    if reached:
         table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
         table.add_column("OUTLET", overflow="fold")
         for header in ("LISTED", "NEW", "PAGES", "STORED"):
             table.add_column(header, justify="right")
         table.add_column("THE REST", overflow="fold")
-        for poll in report.polls:
+        for poll in reached:
             listed = (
                 "unchanged"
                 if poll.source_count and poll.unchanged_source_count == poll.source_count
@@ -137,10 +140,14 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
         context.print_table(table)
     totals = report.counts_by_disposition
     disposition_counts = ", ".join(f"{totals[each]:,} {each.value}" for each in Disposition if totals[each])
-    polled, pages = plural(len(report.polls), "outlet"), plural(sum(totals.values()), "page")
-    out.print(
-        f"{polled} polled, {pages} in {report.seconds:.1f} s{': ' * bool(disposition_counts)}{disposition_counts}"
-    )
+    polled, pages = plural(len(reached), "outlet"), plural(sum(totals.values()), "page")
+    if report.polls and not reached:
+        is_proxy = all(poll.own_outage_kind is FailureKind.PROXY for poll in report.polls)
+        out.print(f"no outlet could be reached: the {'proxy' if is_proxy else 'network'} is away")
+    else:
+        out.print(
+            f"{polled} polled, {pages} in {report.seconds:.1f} s{': ' * bool(disposition_counts)}{disposition_counts}"
+        )
     if report.outlets_not_due:
         not_due = plural(len(report.outlets_not_due), "outlet is", "outlets are")
         out.print(f"{not_due} not due yet; --all polls {'it' if len(report.outlets_not_due) == 1 else 'them'} now.")
@@ -149,18 +156,19 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
         out.print(f"{held} polled by another process: {', '.join(report.outlets_leased_elsewhere)}", markup=False)
     for poll in () if context.is_quiet else report.polls:
         for line in () if poll.own_outage else _problem_lines(poll):
-            err.print(line, markup=False)
+            context.print_fault(line)
     if outages := [poll.own_outage_line for poll in report.polls if poll.own_outage]:
         waiting = plural(len(outages), "outlet waits", "outlets wait")
-        err.print(f"{outages[0]}; {waiting}, and it counts against none", markup=False)
+        context.print_fault(f"{outages[0]}; {waiting}, and it counts against none", level=logging.WARNING)
     for error in report.errors:
-        err.print(f"error: {error}", markup=False)
+        context.print_fault(f"error: {error}")
     if report.stop_signal:
         unpolled = plural(len(report.outlets_not_finished), "outlet was", "outlets were")
         unpolled_note = (
             f": {unpolled} not polled; the next crawl takes {'it' if len(report.outlets_not_finished) == 1 else 'them'}"
         )
-        err.print(f"interrupted{unpolled_note if report.outlets_not_finished else '; the next crawl continues'}")
+        rest = unpolled_note if report.outlets_not_finished else "; the next crawl continues"
+        context.print_fault(f"interrupted{rest}", level=logging.WARNING)
         return 128 + report.stop_signal
     return 1 if report.errors or report.failed_polls else 0
 

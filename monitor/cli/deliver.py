@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 @click.command("deliver")
 @click.option("--now", "retry_now", is_flag=True, help="Also deliver what failed before and is to be tried later.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only faults, for cron.")
 @with_context
-def deliver_command(context: CommandContext, *, retry_now: bool) -> int:
+def deliver_command(context: CommandContext, *, retry_now: bool, quiet: bool) -> int:
     """Deliver the notifications that are due, without crawling.  For cron beside `crawl`, for digests on time.
 
     A notification that its server does not accept stays in the outbox and is tried again: later, or at once with --now,
@@ -33,8 +35,10 @@ def deliver_command(context: CommandContext, *, retry_now: bool) -> int:
     Examples:
       media-monitor deliver
       media-monitor deliver --now
+      media-monitor deliver --quiet                  in a crontab
       media-monitor crawl --no-mail; media-monitor deliver
     """
+    context.is_quiet = quiet
     from monitor.delivery import STORE_RETRY_TIMEOUT, configured_dispatcher
 
     with context.open_store() as store:
@@ -54,9 +58,11 @@ def print_delivery(context: CommandContext, report: DeliveryReport, waiting: Seq
     for channel, count in report.queued.items():
         queued = f"{plural(count, 'notification')} in the outbox"
         if channel == CHANNEL_NAME:
-            context.err.print(f"Mail: {queued}; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
+            context.print_fault(
+                f"Mail: {queued}; set mail.url (or MONITOR_MAIL__URL) to have them sent.", level=logging.WARNING
+            )
         else:
-            context.err.print(f"{queued} for the channel {channel}, which is not configured.", markup=False)
+            context.print_fault(f"{queued} for the channel {channel}, which is not configured.", level=logging.WARNING)
     for channel, part in report.by_channel.items():
         _print_channel_report(context, channel, part)
     return 1 if report.has_errors else 0
@@ -79,12 +85,14 @@ def _print_channel_report(context: CommandContext, channel: str, part: ChannelRe
         context.out.print(f"{label}: {held} held, their alerts are snoozed.", markup=False)
     if part.postponed:
         postponed = plural(part.postponed, "notification")
-        context.err.print(f"{label}: {postponed} kept in the outbox to be sent later.", markup=False)
+        context.print_fault(f"{label}: {postponed} kept in the outbox to be sent later.", level=logging.WARNING)
     if part.refused:
         refused = plural(part.refused, "notification")
-        context.err.print(f"{label}: {refused} refused; kept in the outbox and tried again in a day.", markup=False)
+        context.print_fault(
+            f"{label}: {refused} refused; kept in the outbox and tried again in a day.", level=logging.WARNING
+        )
     for error in dict.fromkeys(part.errors):
-        context.err.print(f"{label}: {error}", markup=False)
+        context.print_fault(f"{label}: {error}")
 
 
 def _waiting_notifications_note(waiting: Sequence[Notification]) -> str:

@@ -77,10 +77,14 @@ class PollReport:
 
     @property
     def failure_word(self) -> str:
-        """The reason in a word or two why no source or page was read, for the table of a crawl."""
-        if self.own_outage_kind is FailureKind.NO_RESOURCES:
-            return "waits"
-        return "no network?" if self.own_outage else "failed"
+        """The reason in a word why no source or page was read, for the table of a crawl."""
+        return "waits" if self.own_outage else "failed"
+
+    @property
+    def has_reached_outlet(self) -> bool:
+        """False if the outlet was asked for nothing, because the network or the proxy is away."""
+        is_offline = bool(self.own_outage) and self.own_outage_kind is not FailureKind.NO_RESOURCES
+        return not is_offline or self.page_count > 0
 
     @property
     def counts_by_disposition(self) -> Counter[Disposition]:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -28,6 +29,7 @@ from monitor.cli.manual import all_commands
 from monitor.config import Alert
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import DeliveryUnavailable
+from monitor.failures import FailureKind
 from monitor.models import (
     Candidate,
     Disposition,
@@ -574,6 +576,25 @@ def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.C
     assert lines[1:3] == [["A", "unchanged", "0", "0", "0"], ["B", "0", "0", "0", "0"]]
 
 
+def offline_poll(name: str, kind: FailureKind) -> PollReport:
+    return PollReport(outlet=name, has_failed=True, own_outage="no address", own_outage_kind=kind)
+
+
+def test_crawl_counts_only_the_outlets_it_reached_as_polled(capfd: pytest.CaptureFixture[str]) -> None:
+    polls = [PollReport(outlet="A"), *(offline_poll(name, FailureKind.NO_NETWORK) for name in "BC")]
+    assert _print_summary(CommandContext(), CrawlReport(latest_polls={poll.outlet: poll for poll in polls})) == 1
+    captured = capfd.readouterr()
+    assert [line.split()[0] for line in captured.out.splitlines()[:-1]] == ["OUTLET", "A"]
+    assert captured.out.splitlines()[-1] == "1 outlet polled, 0 pages in 0.0 s"
+    assert captured.err == "no network?: no address; 2 outlets wait, and it counts against none\n"
+
+
+def test_crawl_tells_that_the_proxy_is_away(capfd: pytest.CaptureFixture[str]) -> None:
+    poll = offline_poll("A", FailureKind.PROXY)
+    assert _print_summary(CommandContext(), CrawlReport(latest_polls={"A": poll})) == 1
+    assert capfd.readouterr().out == "no outlet could be reached: the proxy is away\n"
+
+
 def test_an_interrupted_crawl_names_unpolled_outlets_and_exits_130(capfd: pytest.CaptureFixture[str]) -> None:
     """The exit status is 128 plus the signal's number."""
     report = CrawlReport(outlets_not_finished=("A", "B", "C"), stop_signal=2)
@@ -662,6 +683,52 @@ def test_a_quiet_crawl_prints_nothing_about_outlets(home: Path) -> None:
     assert run.returncode == 1
     assert run.stdout == ""
     assert "127.0.0.1:1" in run.stderr
+
+
+LOG_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+
+
+def lines_without_time(text: str) -> list[str]:
+    """The lines without the time that each begins with; a line that has none is an error."""
+    lines = [re.fullmatch(f"{LOG_TIME} (.*)", line) for line in text.splitlines()]
+    assert all(lines), text
+    return [line[1] for line in lines if line]
+
+
+def test_a_quiet_crawl_puts_the_time_before_each_line(home: Path) -> None:
+    config = CONFIG.replace("https://meridian.example/", "http://meridian.invalid/")
+    (home / "monitor.yaml").write_text(config, encoding="utf-8")
+    run = shell("media-monitor crawl --outlet Meridian --all -q", home)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert lines_without_time(run.stderr) == [
+        "WARNING no network?: the name meridian.invalid has no address; 1 outlet waits, and it counts against none",
+        "WARNING Mail: 1 notification in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["crawl", "deliver"])
+def test_a_quiet_command_puts_the_time_before_its_errors(name: str, home: Path) -> None:
+    (home / "monitor.yaml").write_text(CONFIG.replace("query: Sberbank", "query: '('"), encoding="utf-8")
+    run = shell(f"media-monitor {name} --quiet", home)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert [line.split(":")[0] for line in lines_without_time(run.stderr)] == ["ERROR monitor.yaml"]
+    (home / "monitor.yaml").write_text(f"{CONFIG}store: {{url: 'sqlite:monitor.yaml'}}\n", encoding="utf-8")
+    run = shell(f"media-monitor {name} --quiet", home)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert [line.split(" (")[0] for line in lines_without_time(run.stderr)] == [
+        f"ERROR {home / 'monitor.yaml'} is not a database"
+    ]
+
+
+def test_a_quiet_deliver_prints_only_faults(home: Path) -> None:
+    (home / "monitor.yaml").write_text(f'{CONFIG}mail: {{url: "smtp://127.0.0.1:1"}}\n', encoding="utf-8")
+    run = shell("media-monitor deliver -q", home)
+    assert (run.returncode, run.stdout) == (1, "")
+    postponed, fault = lines_without_time(run.stderr)
+    assert postponed == "WARNING Mail: 1 notification kept in the outbox to be sent later."
+    assert fault.startswith("ERROR Mail: ")
+    run = shell("media-monitor deliver -q", home)  # the notification waits for its next attempt
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 def test_match_names_alerts_and_topics_and_reports_invalid_lines(home: Path, command: Callable[..., Run]) -> None:
