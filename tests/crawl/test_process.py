@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from cli.file_modes import obeying_file_modes
 from mail.server import mail_server
 from monitor import process_identity
 from monitor.config import load
@@ -98,6 +99,29 @@ def workspace(tmp_path: Path, site: Site) -> Workspace:
 
 def fetched_stories(site: Site) -> int:
     return sum(request.path.startswith("/2026/") for request in site.recorded_requests)
+
+
+@pytest.mark.parametrize("command", [("crawl", "--all"), ("crawl", "--all", "-q"), ("run", "--log-format", "text")])
+def test_a_store_that_cannot_be_written_is_one_message(workspace: Workspace, command: tuple[str, ...]) -> None:
+    config = yaml.safe_load((workspace.path / "monitor.yaml").read_text())
+    if command[0] == "crawl":  # with a notification that is due
+        config["alerts"] = [{"name": "story", "query": "sentence", "to": "desk@example.org"}]
+    config["mail"] = {"url": "smtp://127.0.0.1:1"}
+    (workspace.path / "monitor.yaml").write_text(yaml.safe_dump(config))
+    assert workspace.run("monitor", "crawl", "--no-mail")[0] == 0
+    (workspace.path / "monitor.db").chmod(0o444)
+    completed = subprocess.run(
+        obeying_file_modes(sys.executable, "-m", "monitor", *command),
+        cwd=workspace.path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (completed.returncode, completed.stdout) == (1, "")
+    lines = [line for line in completed.stderr.splitlines() if " INFO " not in line]
+    assert len(lines) == 1, completed.stderr
+    assert "monitor.db cannot be opened for writing: attempt to write a readonly database" in lines[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
