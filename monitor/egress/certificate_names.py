@@ -18,17 +18,28 @@ if TYPE_CHECKING:
 NO_NAME_MESSAGE = "no subjectAltName"
 
 
+class NamesRefused(VerificationError):
+    """A certificate has no name that a host could be compared with."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(errors=[])
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"VerificationError: {self.message}"
+
+
 def install() -> None:
     """Makes all verified connections of Twisted refuse such certificates."""
-    _sslverify.extract_patterns = _certificate_names  # type: ignore[attr-defined]  # no parameter chooses it
+    _sslverify.extract_patterns = _certificate_names  # type: ignore[assignment, attr-defined]  # no parameter chooses it
 
 
 def _certificate_names(certificate: X509) -> Sequence[CertificatePattern]:
-    """Returns the names of a certificate.  Raises VerificationError, which ends the connection, if it has none."""
+    """Returns the names of a certificate.  Raises NamesRefused, which ends the connection, if it has none."""
     try:
         names = extract_patterns(certificate)
     except (CertificateError, ValueError) as error:
-        raise VerificationError(errors=[f"unreadable subjectAltName: {error}"]) from error
+        raise NamesRefused(f"unreadable subjectAltName: {error}") from error
     if not names:
-        raise VerificationError(errors=[NO_NAME_MESSAGE])
+        raise NamesRefused(NO_NAME_MESSAGE)
     return names
