@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,6 +158,40 @@ def test_the_first_signal_cancels_a_one_off_command(workspace: Workspace, site: 
     assert process.wait(timeout=15) == 128 + signal.SIGINT
     out, err = process.communicate()
     assert (out, "Traceback" in err) == ("", False)
+
+
+def test_a_second_signal_leaves_the_cursor_visible(workspace: Workspace, site: Site) -> None:
+    site.fault("*", Fault(delay_seconds=20))
+    terminal, stderr = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "monitor", "crawl", "--all"],
+        cwd=workspace.path,
+        env={**os.environ, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,
+    )
+    os.close(stderr)
+    parts: list[bytes] = []
+    reader = threading.Thread(target=read_to_end, args=(terminal, parts))
+    reader.start()
+    wait_until(lambda: site.recorded_requests)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    assert process.wait(timeout=5) == -signal.SIGINT
+    reader.join(timeout=5)
+    shown = b"".join(parts)
+    assert shown.count(b"\x1b[?25l") == 1
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+
+
+def read_to_end(terminal: int, parts: list[bytes]) -> None:
+    """Adds to ``parts`` what is written to the terminal until its other side is closed, and closes it."""
+    with suppress(OSError):  # EIO: the other side is closed
+        while part := os.read(terminal, 65536):
+            parts.append(part)
+    os.close(terminal)
 
 
 def test_a_second_signal_kills_the_process(workspace: Workspace, site: Site) -> None:
