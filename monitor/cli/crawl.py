@@ -65,8 +65,10 @@ def crawl_command(
             observer=progress,
             delivery=None if no_mail else delivery,
         )
+    if report.errors and not report.polls:  # the log has the errors
+        return 1
     status = _print_summary(context, report)
-    if no_mail or report.stop_signal:  # after a signal, the next crawl sends the mail
+    if no_mail or report.stop_signal or report.errors:  # after a signal or an error, the next crawl sends the mail
         return status
     from monitor.cli.deliver import print_delivery
     from monitor.delivery import STORE_RETRY_TIMEOUT, configured_dispatcher
@@ -160,8 +162,6 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
     if outages := [poll.own_outage_line for poll in report.polls if poll.own_outage]:
         waiting = plural(len(outages), "outlet waits", "outlets wait")
         context.print_fault(f"{outages[0]}; {waiting}, and it counts against none", level=logging.WARNING)
-    for error in report.errors:
-        context.print_fault(f"error: {error}")
     if report.stop_signal:
         unpolled = plural(len(report.outlets_not_finished), "outlet was", "outlets were")
         unpolled_note = (

@@ -113,8 +113,6 @@ def run_command(
             heartbeat=beat,
             watch=ConfigWatch(context.config_path, context.config, fingerprint),
         )
-    for error in report.errors:
-        log.error("%s", error)
     log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))
     if report.errors:
         return 1

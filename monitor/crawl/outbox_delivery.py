@@ -70,7 +70,8 @@ async def _deliver_once(dispatcher: Dispatcher, stop: asyncio.Event) -> Delivery
     try:
         return await asyncio.to_thread(dispatcher.deliver, stop=stop.is_set)
     except StoreError as error:
-        log.warning("nothing is delivered for now: %s", error)
+        if not stop.is_set():  # else the crawl has met the same error and ends
+            log.warning("nothing is delivered for now: %s", error)
     except Exception:  # after a failed delivery, the process must still try later ones
         log.exception("a delivery failed")
     return DeliveryReport()

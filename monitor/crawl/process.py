@@ -279,11 +279,12 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def _combine_crawl_reports(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:
-    """Returns the sum of the schedulers' reports; its errors include the exceptions of the spiders' tasks."""
+    """Returns the sum of the schedulers' reports; logs the exceptions of the spiders' tasks as a scheduler its own."""
     errors = dict.fromkeys(error for report in reports for error in report.errors)
     for task in tasks:
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
             errors[str(error) or repr(error)] = None
+            log.error("the crawl stops: %s", str(error) or repr(error))
     return CrawlReport(
         poll_count=sum(report.poll_count for report in reports),
         outcomes=sum((report.outcomes for report in reports), Counter()),

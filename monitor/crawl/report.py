@@ -125,7 +125,7 @@ class CrawlReport:
     outlets_not_due: tuple[str, ...] = ()  # outlets not polled because their next poll is later
     outlets_not_finished: tuple[str, ...] = ()  # outlets not polled to the end when the crawl was stopped
     stop_signal: int = 0  # number of the signal that stopped the crawl; 0 without one
-    errors: list[str] = field(default_factory=list)  # messages of the exceptions that stopped the crawl
+    errors: list[str] = field(default_factory=list)  # messages of the exceptions that stopped the crawl; logged
     seconds: float = 0.0
 
     @property

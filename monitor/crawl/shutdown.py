@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 STOP_LIMIT_SECONDS = 8.0  # from the first signal to the end of the process
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SHOW_CURSOR = b"\x1b[?25h"  # as terminals understand it
 
 
 class StopSignals:
@@ -72,6 +73,7 @@ class StopSignals:
         for each in STOP_SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         self._begin(signal.Signals(number))
+        _show_cursor()  # last: a terminal that is stopped takes nothing
 
     def _begin(self, number: signal.Signals) -> None:
         self.received = number
@@ -93,6 +95,13 @@ class StopSignals:
         threading.Event().wait(STOP_LIMIT_SECONDS)
         log.warning("some work did not end within %g s: ending without it; it is repeated later", STOP_LIMIT_SECONDS)
         self._end_late(self.received or signal.SIGTERM)
+
+
+def _show_cursor() -> None:
+    """Shows the cursor of the terminal at stderr, which a progress bar hides: from now on the process may be killed."""
+    with suppress(OSError):
+        if os.isatty(2) and os.environ.get("TERM", "dumb") != "dumb":
+            os.write(2, SHOW_CURSOR)  # at once: the interrupted code may hold the lock of the progress bar
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

@@ -27,7 +27,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from monitor.discovery.url_rules import host_and_port
-from monitor.egress import connection_pool
+from monitor.egress import certificate_names, connection_pool
 from monitor.egress.address_guard import (
     TRUSTED_HOSTS_KEY,
     VERIFY_CERTIFICATE_KEY,
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 http11._LenientHTTPClientParser = BoundedHeadersParser  # type: ignore[misc]  # noqa: SLF001  no parameter chooses it
+certificate_names.install()
 _PROXY_SILENT = "it does not answer"
 
 
@@ -138,8 +139,7 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
                 raise
             except DownloadFailedError as error:
                 if fault := _certificate_problem(str(error)):
-                    message = f"the certificate of {host[0]} {fault}; `verify: false` accepts it"
-                    raise CertificateNotTrusted(message) from error
+                    raise CertificateNotTrusted(f"the certificate of {host[0]}:{host[1]} {fault}") from error
                 raise
         # Of names that the resolver has cached too, so that dead links to many hosts do not pass for an outage.
         name_resolutions.record(host[0], has_address=True)
@@ -185,9 +185,12 @@ def _connection_problem(error: Exception) -> str:
 
 def _certificate_problem(message: str) -> str:
     """Returns the TLS certificate's problem according to Twisted's error message; an empty string for other errors."""
+    if certificate_names.NO_NAME_MESSAGE in message:
+        return "has no subjectAltName (its owner must have it issued again with one; `verify: false` accepts it)"
     if "certificate verify failed" in message:
-        return "is not signed by an authority that is trusted here, or has expired"
-    return "is for another name" if "VerificationError" in message or "CertificateError" in message else ""
+        return "is not signed by an authority that is trusted here, or has expired; `verify: false` accepts it"
+    is_name_problem = "VerificationError" in message or "CertificateError" in message
+    return "is for another name; `verify: false` accepts it" if is_name_problem else ""
 
 
 class _GuardedAgent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no hook here; test_address_guard.py covers it

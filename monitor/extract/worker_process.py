@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -135,14 +135,14 @@ class WorkerProcess:
                 self._process.kill()
 
     def close(self) -> None:
-        """Kills the process and releases its descriptors; no call may run."""
+        """Kills the process, waits for its end and closes the pipe; no call may run."""
         self.kill()
         self._process.join(KILL_TIMEOUT_SECONDS)
         with self._close_lock:
             self._is_closed = True
             self._connection.close()
-            with suppress(ValueError):  # it did not end within KILL_TIMEOUT_SECONDS
-                self._process.close()
+        # `multiprocessing` joins all children when the program ends, and fails for one that another thread closes; the
+        # descriptors of the process are closed with its object.
 
     def _exit_code(self) -> int | None:
         """Returns the exit code of a process that ends; None if it still runs after KILL_TIMEOUT_SECONDS."""

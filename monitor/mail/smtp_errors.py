@@ -98,7 +98,7 @@ def _error_of_reply(
 def _certificate_error(server: MailServer, error: ssl.SSLCertVerificationError) -> DeliveryRefused:
     if error.verify_code in _NAME_MISMATCH_CODES:
         return DeliveryRefused(
-            f"the certificate of {server} is not for {server.host}: its subjectAltName does not name it",
+            f"the certificate of {server} is not for {server.host}: its subjectAltName does not name it, or is missing",
             hint="write the name in the certificate in mail.url, or have a certificate made for this name",
         )
     if error.verify_code == _EXPIRED_CODE:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,28 +13,25 @@ import pytest
 import yaml
 
 from mail.scripted_server import Reply, scripted_server
-from servers import missing
 from webhook.receiver import webhook_receiver
+
+from .file_modes import obeying_file_modes
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
-#: Makes file modes apply to root too, who has else the capability to write to any file.
-OBEY_FILE_MODES = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override") if os.geteuid() == 0 else ()
 
 
 def check(folder: Path, **sections: object) -> subprocess.CompletedProcess[str]:
     """Runs `check` with a configuration of one outlet, one alert and these sections."""
-    if OBEY_FILE_MODES and shutil.which(OBEY_FILE_MODES[0]) is None:
-        missing("there is no setpriv: apt-get install util-linux")
     outlets = [{"name": "A", "url": "http://127.0.0.1:1/"}]
     alerts = [{"name": "bank", "query": "Sberbank", "to": "desk@example.org"}]
     config = {"outlets": outlets, "alerts": alerts, **sections}
     (folder / "monitor.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return subprocess.run(
-        [*OBEY_FILE_MODES, sys.executable, "-m", "monitor", "check"],
+        obeying_file_modes(sys.executable, "-m", "monitor", "check"),
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

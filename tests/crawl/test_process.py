@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from cli.file_modes import obeying_file_modes
 from mail.server import mail_server
 from monitor import process_identity
 from monitor.config import load
@@ -100,6 +104,29 @@ def fetched_stories(site: Site) -> int:
     return sum(request.path.startswith("/2026/") for request in site.recorded_requests)
 
 
+@pytest.mark.parametrize("command", [("crawl", "--all"), ("crawl", "--all", "-q"), ("run", "--log-format", "text")])
+def test_a_store_that_cannot_be_written_is_one_message(workspace: Workspace, command: tuple[str, ...]) -> None:
+    config = yaml.safe_load((workspace.path / "monitor.yaml").read_text())
+    if command[0] == "crawl":  # with a notification that is due
+        config["alerts"] = [{"name": "story", "query": "sentence", "to": "desk@example.org"}]
+    config["mail"] = {"url": "smtp://127.0.0.1:1"}
+    (workspace.path / "monitor.yaml").write_text(yaml.safe_dump(config))
+    assert workspace.run("monitor", "crawl", "--no-mail")[0] == 0
+    (workspace.path / "monitor.db").chmod(0o444)
+    completed = subprocess.run(
+        obeying_file_modes(sys.executable, "-m", "monitor", *command),
+        cwd=workspace.path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (completed.returncode, completed.stdout) == (1, "")
+    lines = [line for line in completed.stderr.splitlines() if " INFO " not in line]
+    assert len(lines) == 1, completed.stderr
+    assert "monitor.db cannot be opened for writing: attempt to write a readonly database" in lines[0]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_signal_ends_a_pass_cleanly(workspace: Workspace, site: Site, number: signal.Signals) -> None:
     site.delay = 0.5
@@ -131,6 +158,40 @@ def test_the_first_signal_cancels_a_one_off_command(workspace: Workspace, site: 
     assert process.wait(timeout=15) == 128 + signal.SIGINT
     out, err = process.communicate()
     assert (out, "Traceback" in err) == ("", False)
+
+
+def test_a_second_signal_leaves_the_cursor_visible(workspace: Workspace, site: Site) -> None:
+    site.fault("*", Fault(delay_seconds=20))
+    terminal, stderr = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "monitor", "crawl", "--all"],
+        cwd=workspace.path,
+        env={**os.environ, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,
+    )
+    os.close(stderr)
+    parts: list[bytes] = []
+    reader = threading.Thread(target=read_to_end, args=(terminal, parts))
+    reader.start()
+    wait_until(lambda: site.recorded_requests)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    assert process.wait(timeout=5) == -signal.SIGINT
+    reader.join(timeout=5)
+    shown = b"".join(parts)
+    assert shown.count(b"\x1b[?25l") == 1
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+
+
+def read_to_end(terminal: int, parts: list[bytes]) -> None:
+    """Adds to ``parts`` what is written to the terminal until its other side is closed, and closes it."""
+    with suppress(OSError):  # EIO: the other side is closed
+        while part := os.read(terminal, 65536):
+            parts.append(part)
+    os.close(terminal)
 
 
 def test_a_second_signal_kills_the_process(workspace: Workspace, site: Site) -> None:

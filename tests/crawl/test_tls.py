@@ -83,6 +83,28 @@ def test_a_certificate_for_another_name_is_refused(
         assert "is for another name" in str(fetch_error(engine, url, settings=WITHOUT_ROBOTS))
 
 
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_certificate_without_subject_alt_name_is_refused(
+    engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_trusted: bool,
+) -> None:
+    pem = certificate.make_without_names(tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    with serve(pem) as url:
+        error = fetch_error(engine, url, settings=WITHOUT_ROBOTS)
+        assert str(error).endswith(
+            f"the certificate of {url[8:-1]} has no subjectAltName (its owner must have it issued again with one; "
+            "`verify: false` accepts it)"
+        )
+        assert (error.label, caplog.text) == ("tls", "")
+        assert fetch(engine, url, verify=False).body == b"<p>ok"
+
+
 def test_a_redirect_to_a_private_https_address_is_refused(engine: Engine, site: Site, https_url: str) -> None:
     url = site.put("/a", status=302, headers=(("Location", https_url + "a"),))
     assert fetch_error(engine, url).label == "private-address"

@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 def make(directory: Path, host: str = "127.0.0.1") -> Path:
     """Creates a PEM file with the certificate of an address or a name and its key, and returns its path."""
     name = f"IP:{host}" if host[0].isdigit() else f"DNS:{host}"
-    pem = directory / f"{host}.pem"
+    return _make(directory / f"{host}.pem", "/CN=test", "-addext", f"subjectAltName={name}")
+
+
+def make_without_names(directory: Path, host: str = "127.0.0.1") -> Path:
+    """Creates a PEM file as `make` does, whose certificate has the host as common name, and no subjectAltName."""
+    return _make(directory / f"{host}.pem", f"/CN={host}")
+
+
+def _make(pem: Path, subject: str, *extensions: str) -> Path:
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(pem)]
-    command = ["openssl", "req", "-x509", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName={name}", *key]
+    command = ["openssl", "req", "-x509", "-days", "2", "-subj", subject, *extensions, *key]
     completed = subprocess.run(command, check=True, capture_output=True, text=True)
     with pem.open("a") as file:
         file.write(completed.stdout)

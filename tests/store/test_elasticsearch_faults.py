@@ -179,6 +179,18 @@ def test_a_certificate_for_another_host_is_said_so_in_one_line(
     assert caplog.records == []
 
 
+def test_a_certificate_without_subject_alt_name_is_said_so(tmp_path: Path) -> None:
+    pem = certificate.make_without_names(tmp_path)
+    with (
+        serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server,
+        pytest.raises(StoreRefused) as caught,
+    ):
+        opened(server.url, ca_file=str(pem)).setup()
+    assert str(caught.value) == (
+        "the store's certificate has no subjectAltName (its owner must have it issued again with one)"
+    )
+
+
 def test_a_certificate_of_an_unknown_authority_needs_its_ca_file(tmp_path: Path) -> None:
     pem = certificate.make(tmp_path, "localhost")
     with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:

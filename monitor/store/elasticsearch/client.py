@@ -223,7 +223,11 @@ def _tls_reason(error: BaseException) -> str:
 
 def _certificate_error(reason: str) -> StoreRefused:
     """Returns the error for a TLS connection that failed for this reason, in the words of OpenSSL or urllib3."""
-    if "doesn't match" in reason or "subjectAltName" in reason:
+    if "no appropriate subjectAltName" in reason:
+        return StoreRefused(
+            "the store's certificate has no subjectAltName", hint="its owner must have it issued again with one"
+        )
+    if "doesn't match" in reason:
         return StoreRefused(
             f"the store's certificate is not for the host in store.url: {reason}",
             hint="write a name that the certificate has, or have a certificate made for this one",
