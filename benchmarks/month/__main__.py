@@ -11,7 +11,8 @@ kill -9.  ``keep_for`` deletes stories after 15 days.
 
 Prints a line per day: stories stored, delay from publication to stored, polls, memory of the crawling process and of
 its children, descriptors, size of the database.  Ends with status 1 and a line for each of these that fails: every
-story stored once, every hit delivered once by mail and webhook, no lease left, `doctor` content, no traceback.
+story stored once, every hit delivered once by mail and webhook, every outlet read without an error, no lease left,
+`doctor` content, no traceback.
 """
 
 from __future__ import annotations
@@ -340,7 +341,10 @@ class Month:
                 faults.append(f"{command[0]}: {result.stdout}{result.stderr}")
             if command[0] == "outlets":
                 states = [json.loads(line) for line in result.stdout.splitlines()]
-                faults += [f"outlet {s['name']}: {s['status']} {s['error']}" for s in states if s["status"] != "ok"]
+                faults += [f"outlet {s['name']}: {s['status']} {s['error']}" for s in states if s["error"]]
+                for state in states:
+                    for reason in state["suspicions"].values():  # as by chance in one of many outlets
+                        print(f"{state['name']} is suspect: {reason}")
                 faults += [f"outlet {s['name']} is leased by {s['holder']}" for s in states if s["holder"]]
         if "Traceback" in (text := self.log()):
             faults.append("a traceback: " + text[text.index("Traceback") :][:2000])
