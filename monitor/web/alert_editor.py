@@ -25,7 +25,7 @@ from monitor.query.syntax import And, Node, Not, Or, children, is_positive
 from monitor.web import charts
 from monitor.web.alerts import alert_url, find_alert, shown_values
 from monitor.web.config_file import faults_by_key, file_text
-from monitor.web.forms import read_form, text_field
+from monitor.web.forms import list_text, list_values, read_form, text_field
 from monitor.web.pages import render
 from monitor.web.services import services_of
 from monitor.web.stories import StoryEntry, entries_of
@@ -206,8 +206,8 @@ def _known_values(config: Config) -> dict[str, list[str]]:
     """Returns what the fields offer: the values that the configuration has, and the spellings of a delivery time."""
     outlets = config.outlets
     return {
-        "outlets": [outlet.name for outlet in outlets],
-        "topics": [*config.topics],
+        "outlets": [list_text([outlet.name]) for outlet in outlets],
+        "topics": [list_text([topic]) for topic in config.topics],
         "languages": sorted({outlet.language for outlet in outlets if outlet.language}),
         "countries": sorted({outlet.effective_country for outlet in outlets if outlet.effective_country}),
         "deliver": ["instant", "hourly", "daily 07:00", "weekly mon 07:00"],
@@ -264,7 +264,7 @@ def _file_values(fields: dict[str, str]) -> Json:
         if not text or DEFAULT_VALUES.get(key) == text:
             values[key] = None
         elif key in LIST_KEYS:
-            values[key] = [part.strip() for part in text.split(",") if part.strip()]
+            values[key] = list_values(text)
         else:
             values[key] = int(text) if key == "max_per_hour" and text.isdecimal() else text
     return {key: value for key, value in values.items() if value is not None or key not in {"name", "query", "to"}}

@@ -33,7 +33,7 @@ from monitor.query.snippets import Snippet, highlighted_field, snippet_of_line
 from monitor.time_arguments import parse_span, parse_time
 from monitor.web import charts
 from monitor.web.config_file import faults_of_entry, file_text
-from monitor.web.forms import read_form, require_editor, text_field
+from monitor.web.forms import list_text, read_form, require_editor, text_field
 from monitor.web.pages import MAX_TITLE_CHARACTERS, render
 from monitor.web.services import Services, services_of, user_of
 
@@ -285,8 +285,8 @@ def _daily_chart(status: AlertStatus) -> Markup:
 
 
 def shown_values(values: Mapping[str, Any]) -> dict[str, str]:
-    """Returns values of the configuration as a form shows them: lists with commas."""
+    """Returns values of the configuration as a form shows them: lists as `list_text` writes them."""
     return {
-        key: ", ".join(value) if isinstance(value, tuple | list) else "" if value is None else str(value)
+        key: list_text(value) if isinstance(value, tuple | list) else "" if value is None else str(value)
         for key, value in values.items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -9,6 +10,8 @@ from starlette.exceptions import HTTPException
 from monitor.web.services import services_of, user_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.datastructures import FormData
     from starlette.requests import Request
 
@@ -57,3 +60,14 @@ def text_field(form: FormData, name: str) -> str:
     """Returns a field's text without white space around it; "" if it is missing."""
     value = form.get(name, "")
     return value.strip() if isinstance(value, str) else ""
+
+
+def list_text(values: Iterable[str]) -> str:
+    """Returns values as a form shows a list: with commas between them, and in quotes those that have a comma."""
+    return ", ".join('"{}"'.format(value.replace('"', '""')) if {",", '"'} & {*value} else value for value in values)
+
+
+def list_values(text: str) -> list[str]:
+    """Returns the values of a list that is written as `list_text` does."""
+    cells = next(csv.reader([" ".join(text.split())], skipinitialspace=True), [])
+    return [cell.strip() for cell in cells if cell.strip()]

@@ -102,6 +102,18 @@ def test_an_unknown_outlet_or_topic_is_a_note_at_its_field(alert_page: Page) -> 
     assert 'id="topics-warning"><span>Note: no topic &#34;nosuch&#34;' in text
 
 
+def test_a_name_with_a_comma_stays_one_name_when_an_alert_is_edited(alert_page: Page) -> None:
+    text = alert_page.config_path.read_text()
+    alert_page.config_path.write_text(text.rstrip("\n") + '\n    outlets: ["China, State Council", Wire]\n')
+    _, text, _ = alert_page.get("/alert/edit?name=british")
+    assert 'name="outlets" value="&#34;China, State Council&#34;, Wire"' in text
+    fields = {key: unescape(value) for key, value in re.findall(r'name="(\w+)" value="([^"]*)"', text)}
+    fields |= {"query": "Britain", "action": "save", "outlets": fields["outlets"] + ", Outlet"}
+    assert alert_page.submit("/alert/edit", fields)[0] == 303
+    edited = next(alert for alert in load(alert_page.config_path, {}).alerts if alert.name == "british")
+    assert edited.outlets == ("China, State Council", "Wire", "Outlet")
+
+
 def test_the_editor_offers_known_names_and_delivery_times(alert_page: Page) -> None:
     _, text, _ = alert_page.get("/alert/edit")
     assert '<datalist id="outlets-known"><option value="Outlet">' in text

@@ -73,7 +73,7 @@ for (const input of document.querySelectorAll("[data-check]")) {
 for (const input of document.querySelectorAll("[data-list]")) {
   const names = [...input.list.options].map((option) => option.value);
   input.addEventListener("input", () => {
-    const before = input.value.replace(/[^,]*$/, "");
+    const before = input.value.match(/^(?:(?:[^",]|"[^"]*")*,)*/)[0]; // commas in quotes belong to a name
     [...input.list.options].forEach((option, index) => {
       option.value = before ? `${before.trimEnd()} ${names[index]}` : names[index];
     });
