@@ -295,12 +295,6 @@ def deletion_lines(status: AlertStatus, others: Sequence[Alert]) -> list[str]:
     return lines or ["No notification of it waits in the outbox."]
 
 
-def _type_text(alert: Alert) -> str:
-    if alert.type == "first_seen":
-        return alert.type
-    return f"{alert.type} of {plural(alert.window_hours, 'hour')}"
-
-
 def _unit(alert: Alert) -> str:
     return "mail" if has_only_mail(alert.targets_by_channel) else "message"
 

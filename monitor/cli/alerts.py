@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from monitor.alert_status import AlertStatus, detail_lines, read_statuses, targets_text
+from monitor.alert_status import AlertStatus, detail_lines, read_statuses, restriction_lines, targets_text
 from monitor.cli.alert_tests import test_command
 from monitor.cli.context import (
     CommandContext,
@@ -124,7 +124,8 @@ def show_command(context: CommandContext, *, name: str, as_json: bool) -> None:
     from monitor.cli.formatting import daily_bar_chart, plain_line
 
     context.out.print(plain_line(alert.name), style="bold")
-    for label, text in (*detail_lines(status), *habit, ("cost", quality.cost_text), ("noise", quality.noise_text)):
+    measured = (("cost", quality.cost_text), ("noise", quality.noise_text))
+    for label, text in (*detail_lines(status), *restriction_lines(alert), *habit, *measured):
         context.out.print(plain_line(text, prefix=f"  {label:<12}"))
     if status.hits:
         for line in daily_bar_chart(status.daily_counts):

@@ -376,6 +376,14 @@ def test_alerts_test_shows_what_only_one_of_two_queries_finds(command: Callable[
     assert "Other: Sberbank" in of_alert.out
 
 
+def test_alerts_show_names_the_restrictions_of_an_alert(home: Path, command: Callable[..., Run]) -> None:
+    restricted = CONFIG.replace("desk@example.org}", "desk@example.org, outlets: [Meridian, Wire], min_strength: 2}")
+    (home / "monitor.yaml").write_text(restricted, encoding="utf-8")
+    lines = [line.split(maxsplit=1) for line in command("alerts", "show", "sberbank").out.splitlines()]
+    assert ["outlets", "Meridian or Wire"] in lines
+    assert ["strength", "at least 2"] in lines
+
+
 def test_alerts_test_takes_one_kind_of_comparison(command: Callable[..., Run]) -> None:
     run = command("alerts", "test", "--query", "a", "--compare", "b", "--against", "c")
     assert run.status == 2
