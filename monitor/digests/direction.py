@@ -47,9 +47,9 @@ def isolated_pieces(pieces: Iterable[str]) -> list[str]:
     return [f"{_FIRST_STRONG_ISOLATE}{piece}{_END_OF_ISOLATE}" for piece in pieces]
 
 
-def isolated_line(text: str, direction: Direction) -> str:
-    """Returns a line of a plain text: in a right-to-left isolate if that is its direction, else unchanged."""
-    return f"{_RIGHT_TO_LEFT_ISOLATE}{text}{_END_OF_ISOLATE}" if direction == "rtl" else text
+def isolated_line(text: str, language: str | None) -> str:
+    """Returns a line of a plain text: in a right-to-left isolate if that is its `direction_of`, else unchanged."""
+    return f"{_RIGHT_TO_LEFT_ISOLATE}{text}{_END_OF_ISOLATE}" if direction_of(text, language) == "rtl" else text
 
 
 def isolated_query(query: str) -> str:

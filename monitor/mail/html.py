@@ -100,17 +100,29 @@ def _section_end_html(section: Section) -> list[str]:
 
 def _entry_html(entry: DigestEntry) -> str:
     title = html_link(entry.url, _marked_html(entry.title))
-    lines = [f"<h2 {_style('title')}>{title}</h2>", f"<p {_style('meta')}>{_joined(entry.details)}</p>"]
+    lines = [
+        f"<h2{_own_direction(entry.title, entry)} {_style('title')}>{title}</h2>",
+        f"<p {_style('meta')}>{_joined(entry.details)}</p>",
+    ]
     if entry.matched:
         clauses = "; ".join(f'<bdi dir="ltr">{escape(clause)}</bdi>' for clause in entry.matched)
         lines.append(f"<p {_style('meta')}>{_isolated('Matched:')} {clauses}</p>")
-    lines += [f"<p {_style('quote')}>{_marked_html(context)}</p>" for context in entry.contexts]
+    lines += [
+        f"<p{_own_direction(context, entry)} {_style('quote')}>{_marked_html(context)}</p>"
+        for context in entry.contexts
+    ]
     if entry.others:
         others = "; ".join(map(_other_html, entry.others))
         lines.append(f"<p {_style('meta')}>{_isolated('Also in:')} {others}</p>")
     language = f' lang="{escape(entry.language)}"' if entry.language else ""
     content = "\n".join(lines)
     return f'<div{language} dir="{entry.direction}">\n{content}\n</div>'
+
+
+def _own_direction(snippet: Snippet, entry: DigestEntry) -> str:
+    """Returns the attribute for a text that is written in the other direction than its story, as a Hebrew title."""
+    direction = direction_of(one_line(snippet.text), entry.language)
+    return f' dir="{direction}"' if direction != entry.direction else ""
 
 
 def _other_html(other: OtherStory) -> str:

@@ -58,7 +58,7 @@ def _rest_lines(section: Section) -> list[str]:
 
 
 def _entry_lines(entry: DigestEntry) -> Iterator[str]:
-    yield isolated_line(one_line(entry.title.text), entry.direction)
+    yield isolated_line(one_line(entry.title.text), entry.language)
     yield " · ".join(isolated_pieces(map(one_line, entry.details)))
     if url := http_url_or_empty(entry.url):
         yield url
@@ -66,7 +66,7 @@ def _entry_lines(entry: DigestEntry) -> Iterator[str]:
         yield "Matched: " + "; ".join(map(isolated_query, entry.matched))
     for context in entry.contexts:
         yield ""
-        yield "  " + isolated_line(one_line(context.text_with_marks("*", "*")), entry.direction)
+        yield "  " + isolated_line(one_line(context.text_with_marks("*", "*")), entry.language)
     if entry.others:
         yield ""
         yield "  Also in:"

@@ -45,8 +45,8 @@ def test_language_and_letters_give_the_direction(text: str, language: str | None
 def test_isolates_surround_pieces_only_beside_rtl_letters() -> None:
     assert isolated_pieces(["Outlet", "22 Nov"]) == ["Outlet", "22 Nov"]
     assert isolated_pieces(["קול", "22 Nov"]) == ["\u2068קול\u2069", "\u206822 Nov\u2069"]
-    assert isolated_line("OpenAI تطلق", "rtl") == "\u2067OpenAI تطلق\u2069"
-    assert isolated_line("OpenAI opens", "ltr") == "OpenAI opens"
+    assert isolated_line("OpenAI تطلق", "ar") == "\u2067OpenAI تطلق\u2069"
+    assert isolated_line("OpenAI opens", "ar") == "OpenAI opens"
     assert isolated_query("בנק OR bank") == "\u2066בנק OR bank\u2069"
     assert isolated_query("bank OR БАНК") == "bank OR БАНК"
 
@@ -61,6 +61,16 @@ def test_an_arabic_entry_is_a_right_to_left_block_of_its_language() -> None:
         ("ar", "rtl"),
         ("en", "ltr"),
     ]
+
+
+def test_a_title_of_the_other_direction_than_its_text_keeps_its_order() -> None:
+    hebrew = 'בנק Sberbank פתח משרד חדש בירושלים (part 2)'
+    html, plain = (part(mail(replace(STORY, title=hebrew)), kind) for kind in ("html", "plain"))
+    tree = lxml.html.document_fromstring(html)
+    assert tree.xpath("//body/div/@dir") == ["ltr"]
+    assert tree.xpath("//h2/@dir") == ["rtl"]
+    assert plain.splitlines()[0] == f"\u2067{hebrew}\u2069"
+    assert lxml.html.document_fromstring(part(mail(STORY), "html")).xpath("//h2/@dir") == []
 
 
 def test_names_in_a_line_of_html_are_isolated_from_each_other() -> None:
