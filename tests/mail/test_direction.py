@@ -64,7 +64,7 @@ def test_an_arabic_entry_is_a_right_to_left_block_of_its_language() -> None:
 
 
 def test_a_title_of_the_other_direction_than_its_text_keeps_its_order() -> None:
-    hebrew = 'בנק Sberbank פתח משרד חדש בירושלים (part 2)'
+    hebrew = "בנק Sberbank פתח משרד חדש בירושלים (part 2)"
     html, plain = (part(mail(replace(STORY, title=hebrew)), kind) for kind in ("html", "plain"))
     tree = lxml.html.document_fromstring(html)
     assert tree.xpath("//body/div/@dir") == ["ltr"]

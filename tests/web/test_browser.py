@@ -29,6 +29,12 @@ pytestmark = pytest.mark.chromium
 STORY_PATHS = [f"/story/{story_id(story_url(name))}" for name in ("first", "hostile", "huge")]
 
 
+def follow(tab: Any, control: Any) -> None:
+    """Clicks a link or a button that leads to another page, and waits until that is loaded."""
+    with tab.expect_navigation():
+        control.click()
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     path = browser.find_chromium(os.environ.get("MONITOR_TEST_CHROMIUM"))
@@ -167,23 +173,23 @@ def test_an_alert_is_made_and_deleted_without_a_script(page: Page, chromium: Any
     tab.goto(f"http://127.0.0.1:{page.port}/alert/edit")
     for label, value in (("Name", "fresh"), ("Query", "chips\nAND (model"), ("To", "nobody"), ("Deliver", "daily 6")):
         tab.get_by_label(label, exact=True).fill(value)
-    tab.get_by_role("button", name="Show what it would catch").click()
+    follow(tab, tab.get_by_role("button", name="Show what it would catch"))
     assert "look at Query, To, Deliver" in tab.inner_text("main")
     check()
     for label, value in (("Query", "chips\nAND model"), ("To", "desk@example.org"), ("Deliver", "daily 06:00")):
         tab.get_by_label(label, exact=True).fill(value)
     tab.get_by_text("Only stories of some outlets").click()
     tab.get_by_label("Outlets").fill("Nosuch")
-    tab.get_by_role("button", name="Show what it would catch").click()
+    follow(tab, tab.get_by_role("button", name="Show what it would catch"))
     assert 'no outlet "Nosuch"' in tab.inner_text("main")
     check()
     tab.get_by_label("Outlets").fill("")
-    tab.get_by_role("button", name="Save alert").click()
+    follow(tab, tab.get_by_role("button", name="Save alert"))
     assert "1 earlier story of the last 30 days matches" in tab.inner_text("main")
     check()
-    tab.get_by_role("link", name="Delete").click()
+    follow(tab, tab.get_by_role("link", name="Delete"))
     check()
-    tab.get_by_role("button", name="Delete alert").click()
+    follow(tab, tab.get_by_role("button", name="Delete alert"))
     assert "Deleted: fresh." in tab.inner_text("main")
     assert "fresh" not in page.config_path.read_text()
     context.close()
@@ -230,16 +236,16 @@ def test_a_person_saves_a_search_and_marks_a_story_without_a_script(page: Page, 
     tab.goto(f"http://127.0.0.1:{page.port}/?q=Sberbank")
     tab.get_by_text("Save this search").click()
     tab.get_by_label("Name").fill("banks")
-    tab.get_by_role("button", name="Save").click()
+    follow(tab, tab.get_by_role("button", name="Save"))
     assert "Saved as banks" in tab.inner_text("main")
-    tab.get_by_role("button", name="Give it a star").click()
+    follow(tab, tab.get_by_role("button", name="Give it a star"))
     assert tab.get_by_role("button", name="Remove the star").count() == 1
-    tab.get_by_role("link", name="Sberbank publishes a model").click()
+    follow(tab, tab.get_by_role("link", name="Sberbank publishes a model"))
     tab.get_by_label("Tag", exact=True).fill("Chips")
-    tab.get_by_role("button", name="Add", exact=True).click()
+    follow(tab, tab.get_by_role("button", name="Add", exact=True))
     tab.get_by_label("Note for all users").fill("Ask them.\nToday.")
-    tab.get_by_role("button", name="Add the note").click()
-    tab.get_by_role("button", name="Mark as read").click()
+    follow(tab, tab.get_by_role("button", name="Add the note"))
+    follow(tab, tab.get_by_role("button", name="Mark as read"))
     first = story_id(story_url("first"))
     assert [(mark.kind.value, mark.text) for mark in page.store.marks([first], user="")] == [
         ("star", ""),
@@ -249,16 +255,16 @@ def test_a_person_saves_a_search_and_marks_a_story_without_a_script(page: Page, 
     ]
     tab.goto(f"http://127.0.0.1:{page.port}/")
     tab.get_by_role("checkbox", name="Starred").check()
-    tab.get_by_role("button", name="Search").click()
+    follow(tab, tab.get_by_role("button", name="Search"))
     assert "1 story" in tab.inner_text("p.summary")
-    tab.get_by_label("Saved searches").get_by_role("link", name="banks").click()
+    follow(tab, tab.get_by_label("Saved searches").get_by_role("link", name="banks"))
     assert tab.url.endswith("/?q=Sberbank")
-    tab.get_by_role("link", name="manage").click()
+    follow(tab, tab.get_by_role("link", name="manage"))
     tab.get_by_label("Name").fill("lenders")
-    tab.get_by_role("button", name="Rename").click()
+    follow(tab, tab.get_by_role("button", name="Rename"))
     assert [saved.name for saved in page.store.saved_searches()] == ["lenders"]
-    tab.get_by_role("link", name="Delete").click()
-    tab.get_by_role("button", name="Delete search").click()
+    follow(tab, tab.get_by_role("link", name="Delete"))
+    follow(tab, tab.get_by_role("button", name="Delete search"))
     assert "Deleted: lenders." in tab.inner_text("main")
     assert "None yet" in tab.inner_text("main")
     context.close()
