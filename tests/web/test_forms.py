@@ -24,7 +24,7 @@ def test_a_name_with_a_comma_is_shown_in_quotes() -> None:
         (" , ", []),
     ],
 )
-def test_a_list_is_read_with_spaces_quotes_and_empty_places(text: str, values: list[str]) -> None:
+def test_a_list_is_read_with_spaces_and_quotes(text: str, values: list[str]) -> None:
     assert list_values(text) == values
 
 
