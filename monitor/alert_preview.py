@@ -63,7 +63,7 @@ def preview_alert(
         caught_by_others += bool(others)
         newest.append(story)
         if len(newest) > 4 * samples + 100:
-            newest = _newest_stories(newest, samples)
+            newest = newest_stories(newest, samples)
     return AlertPreview(
         since=since,
         until=now,
@@ -72,9 +72,10 @@ def preview_alert(
         by_day=by_day,
         other_alerts=other_alerts,
         caught_by_others=caught_by_others,
-        samples=tuple(_newest_stories(newest, samples)),
+        samples=tuple(newest_stories(newest, samples)),
     )
 
 
-def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
+def newest_stories(stories: Iterable[Story], limit: int) -> list[Story]:
+    """Returns up to ``limit`` stories by time, the newest first."""
     return sorted(stories, key=lambda story: story.time, reverse=True)[:limit]

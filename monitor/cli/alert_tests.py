@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
+from monitor.alert_preview import AlertPreview, newest_stories, preview_alert
 from monitor.cli.context import KEEP_MATCHING_HINT, CommandContext, TimeType, with_context
 from monitor.models import now
 from monitor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from monitor.config import Alert
     from monitor.models import Story
@@ -70,8 +70,9 @@ def test_command(
             _compare(context, store, (text, compare), node, since=since, samples=samples)
         else:
             stories = _found_stories(context, store, node, alert, since=since)
-            matched = _matched_stories(stories, alert.name if alert else None, samples=samples)
-            _print_matched_stories(context, text, node, matched, since=since, samples=samples)
+            name = alert.name if alert else None
+            preview = preview_alert(stories, name=name, since=since, now=now(), samples=samples)
+            _print_preview(context, text, node, preview)
             _print_clauses(context, store, node, since=since)
     return 0
 
@@ -83,18 +84,6 @@ def _parsed(context: CommandContext, text: str) -> Node:
 
 
 # ---- in the store
-
-
-@dataclass
-class _MatchedStories:
-    """The stories in the store that match: their number, by day, by other alert, and the newest of them."""
-
-    total: int = 0
-    already_caught: int = 0  # by another alert
-    daily_counts: Counter[str] = field(default_factory=Counter)
-    other_alert_counts: Counter[str] = field(default_factory=Counter)
-    clusters: set[str] = field(default_factory=set)
-    newest: list[Story] = field(default_factory=list)
 
 
 def _found_stories(
@@ -109,37 +98,25 @@ def _found_stories(
     return alert_stories(store, alert, fragments=context.config.fragments, since=since, now=at)
 
 
-def _matched_stories(stories: Iterable[Story], alert_name: str | None, *, samples: int) -> _MatchedStories:
-    matched = _MatchedStories()
-    for story in stories:
-        matched.total += 1
-        time = story.time
-        matched.daily_counts[f"{time:%Y-%m-%d}"] += 1
-        matched.clusters.add(story.cluster or story.id)
-        other_alerts = [alert for alert in story.alerts if alert != alert_name]
-        matched.other_alert_counts.update(other_alerts)
-        matched.already_caught += bool(other_alerts)
-        matched.newest.append(story)
-        if len(matched.newest) > 4 * samples + 100:
-            matched.newest = _newest_stories(matched.newest, samples)
-    return matched
+def _print_preview(context: CommandContext, text: str, node: Node, preview: AlertPreview) -> None:
+    from monitor.cli.formatting import daily_bar_chart, plain_line
 
-
-def _print_matched_stories(
-    context: CommandContext, text: str, node: Node, matched: _MatchedStories, *, since: datetime, samples: int
-) -> None:
-    current_time, out = now(), context.out
-    _print_daily_counts(context, text, since=since, current_time=current_time, daily_counts=matched.daily_counts)
-    if not matched.total:
+    out = context.out
+    out.print(plain_line(text, prefix="Query: "))
+    if not preview.total:
+        out.print(f"It would have caught nothing since {preview.since:%Y-%m-%d}.")
+        if context.config.keep == "matching":
+            context.err.print(KEEP_MATCHING_HINT)
         return
-    daily_average = matched.total / max((current_time - since).total_seconds() / 86400, 1)
-    stories, events = plural(matched.total, "story", "stories"), plural(len(matched.clusters), "event")
-    out.print(f"{stories} of {events}, {daily_average:.1f} a day.")
-    if matched.other_alert_counts:
-        most_common = ", ".join(f"{name} ({count})" for name, count in matched.other_alert_counts.most_common(5))
-        message = f"Other alerts had caught {matched.already_caught:,} of them already: {most_common}."
+    for line in daily_bar_chart([(day.isoformat(), count) for day, count in preview.daily_counts]):
+        out.print(line, markup=False)
+    stories, events = plural(preview.total, "story", "stories"), plural(preview.event_count, "event")
+    out.print(f"{stories} of {events}, {preview.stories_per_day:.1f} a day.")
+    if preview.other_alerts:
+        most_common = ", ".join(f"{name} ({count})" for name, count in preview.other_alerts.most_common(5))
+        message = f"Other alerts had caught {preview.caught_by_others:,} of them already: {most_common}."
         out.print(message, markup=False)
-    _print_samples(context, node, _newest_stories(matched.newest, samples))
+    _print_samples(context, node, preview.samples)
 
 
 def _print_clauses(context: CommandContext, store: Store, node: Node, *, since: datetime) -> None:
@@ -161,29 +138,6 @@ def _print_samples(context: CommandContext, node: Node, stories: Sequence[Story]
     for story in stories:
         context.out.print()
         print_story(context.out, story, node)
-
-
-def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
-    return sorted(stories, key=lambda story: story.time, reverse=True)[:limit]
-
-
-def _print_daily_counts(
-    context: CommandContext, text: str, *, since: datetime, current_time: datetime, daily_counts: Counter[str]
-) -> None:
-    from monitor.cli.formatting import daily_bar_chart, plain_line
-
-    context.out.print(plain_line(text, prefix="Query: "))
-    if not daily_counts:
-        context.out.print(f"It would have caught nothing since {since:%Y-%m-%d}.")
-        if context.config.keep == "matching":
-            context.err.print(KEEP_MATCHING_HINT)
-        return
-    day_count = max((current_time.date() - since.date()).days, 0)
-    first_hit_date = min(datetime.strptime(day, "%Y-%m-%d").date() for day in daily_counts)  # noqa: DTZ007  a UTC date
-    start_date = max(since.date(), first_hit_date - timedelta(days=1)) if day_count > 60 else since.date()
-    dates = [(start_date + timedelta(days=n)).isoformat() for n in range((current_time.date() - start_date).days + 1)]
-    for line in daily_bar_chart([(day, daily_counts[day]) for day in dates]):
-        context.out.print(line, markup=False)
 
 
 # ---- against labelled stories
@@ -255,7 +209,7 @@ def _compare(
         found_by = predicates[0](document, current_time), predicates[1](document, current_time)
         counts[found_by] += 1
         if found_by in only:
-            only[found_by] = _newest_stories([*only[found_by], story], samples)
+            only[found_by] = newest_stories([*only[found_by], story], samples)
     context.out.print(plain_line(own, prefix="Query: "))
     context.out.print(plain_line(other, prefix="Other: "))
     both, first, second = counts[True, True], counts[True, False], counts[False, True]

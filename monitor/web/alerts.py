@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from monitor import config_edit
+from monitor.alert_preview import newest_stories
 from monitor.alert_status import (
     AlertStatus,
     deletion_lines,
@@ -262,8 +263,8 @@ def _backfill(request: Request, name: str, since_text: str, *, is_queued: bool) 
         message = Message(text=f"{stories} queued for the {due}.")
         return _alert_page(request, name, message, since=since_text)
     message = Message(text=f"{stories} would be queued for the {due}.")
-    newest = sorted(backfill.stories, key=lambda story: story.time, reverse=True)[:LISTED_STORIES]
-    return _alert_page(request, name, message, since=since_text, backfill=backfill, listed=newest)
+    listed = newest_stories(backfill.stories, LISTED_STORIES)
+    return _alert_page(request, name, message, since=since_text, backfill=backfill, listed=listed)
 
 
 def find_alert(services: Services, name: str) -> Alert:
