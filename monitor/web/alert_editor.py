@@ -221,15 +221,13 @@ def _preview(services: Services, config: Config, form: AlertForm, *, changed_lin
     alert = next(each for each in config.alerts if each.name.casefold() == form.fields["name"].casefold())
     stories = alert_stories(store, alert, fragments=fragments, since=since, now=at)
     preview = preview_alert(stories, name=form.original or None, since=since, now=at, samples=PREVIEW_SAMPLES)
-    bars = [charts.Bar(f"{day}: {number:,}", number) for day, number in preview.daily_counts]
-    title = f"Stories a day: {', '.join(str(number) for _, number in preview.daily_counts)}"
     warnings: dict[str, list[str]] = {}
     for key, message in unknown_filter_values(config, alert):
         warnings.setdefault(key, []).append(message)
     return EditorPreview(
         alert=alert,
         preview=preview,
-        chart=charts.bars(bars, title=title),
+        chart=charts.daily_bars(preview.daily_counts, title="Stories a day"),
         clauses=list(_clause_counts(services, parse(alert.rule_query, fragments=fragments), since=since, at=at)),
         notes=lint_query(form.fields["query"], configured=configured_values(config), kind="alert", now=at),
         warnings=warnings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -280,9 +281,8 @@ def alert_url(name: str) -> str:
 
 
 def _daily_chart(status: AlertStatus) -> Markup:
-    counts = status.daily_counts[-CHART_DAYS:]
-    title = f"Hits a day since {counts[0][0]}: {', '.join(str(number) for _, number in counts)}"
-    return charts.bars([charts.Bar(f"{day}: {number:,}", number) for day, number in counts], title=title, height=26)
+    counts = [(date.fromisoformat(day), number) for day, number in status.daily_counts[-CHART_DAYS:]]
+    return charts.daily_bars(counts, title=f"Hits a day since {counts[0][0]}", height=26)
 
 
 def shown_values(values: Mapping[str, Any]) -> dict[str, str]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
 #: Colours that differ in lightness too and stand out from white and from near-black by 3 to 1 (WCAG 1.4.11).
 SERIES_COLOURS = ("#2f7ed8", "#d1602b", "#3a9a5b", "#9b62c9", "#b08a1e", "#c2477f", "#5f8a99", "#7d7d7d")
 WIDTH, HEIGHT = 760, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 24
+BARS_HEIGHT = 56
 HEADING = 24  # height of the line above a chart in a file
 
 
@@ -26,7 +26,6 @@ class Bar:
     label: str
     value: int
     url: str = ""
-    is_marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +51,48 @@ class Early:
 NOT_EARLY = Early(0, "")
 
 
-def bars(columns: Sequence[Bar], *, title: str, height: int = 56, early: int = 0) -> Markup:
-    """Returns a small chart of bars that fills the width of its place; each bar with an address is a link.
+def link_bars(columns: Sequence[Bar], *, early: int = 0) -> Markup:
+    """Returns a small chart of bars, each a link, that fills the width of its place; the page has a table of them too.
 
-    The ground of the first ``early`` bars is shaded.  Below bars without addresses, whose labels begin with days,
-    are the first and the last day and the greatest value.
+    The ground of the first ``early`` bars is shaded.
     """
+    return _bars(columns, described=Markup('aria-hidden="true"'), early=early)
+
+
+def daily_bars(counts: Sequence[tuple[date, int]], *, title: str, height: int = BARS_HEIGHT) -> Markup:
+    """Returns a small chart of the numbers of successive days, with the first and the last day and the most below.
+
+    ``title`` says of what the numbers are.
+    """
+    described = Markup('role="img" aria-label="%s: %s"') % (title, ", ".join(str(number) for _, number in counts))
+    columns = [Bar(f"{day}: {number:,}", number) for day, number in counts]
+    return _bars(columns, described=described, height=height) + _axis_text(counts)
+
+
+def _bars(columns: Sequence[Bar], *, described: Markup, height: int = BARS_HEIGHT, early: int = 0) -> Markup:
     highest = max((bar.value for bar in columns), default=0) or 1
     pieces = []  # as text, because a page has hundreds of bars
     for number, bar in enumerate(columns):
         size = max(round(bar.value * (height - 2) / highest, 2), 1.5) if bar.value else 0
         label, day = escape(bar.label), escape(bar.label.split(":")[0])
-        kind = "bar marked" if bar.is_marked else "bar"
         content = (
             f'<rect class="ground{" early" if number < early else ""}" x="{number}" y="0" width="1" height="{height}"/>'
-            f'<rect class="{kind}" x="{number + 0.1}" y="{height - size}" width="0.8" height="{size}"/>'
+            f'<rect class="bar" x="{number + 0.1}" y="{height - size}" width="0.8" height="{size}"/>'
             f"<title>{label}</title>"
         )
         link = f'<a href="{escape(bar.url)}" tabindex="-1" data-day="{day}">{content}</a>'
         pieces.append(link if bar.url else f"<g>{content}</g>")
-    has_links = any(bar.url for bar in columns)  # the page lists them in a table too
-    described = Markup('aria-hidden="true"') if has_links else Markup('role="img" aria-label="%s"') % title
-    svg = Markup('<svg class="bars" %s viewBox="0 0 %s %s" preserveAspectRatio="none">%s</svg>') % (
+    return Markup('<svg class="bars" %s viewBox="0 0 %s %s" preserveAspectRatio="none">%s</svg>') % (
         described, max(len(columns), 1), height, Markup("".join(pieces)),  # noqa: S704  its values are escaped
     )  # fmt: skip
-    return svg if has_links else svg + _axis_text(columns)
 
 
-def _axis_text(columns: Sequence[Bar]) -> Markup:
-    most = max((bar.value for bar in columns), default=0)
+def _axis_text(counts: Sequence[tuple[date, int]]) -> Markup:
+    most = max((number for _, number in counts), default=0)
     if not most:
         return Markup('<span class="axis">no stories in this time</span>')
-    first, last = (f"{date.fromisoformat(columns[index].label[:10]):%d %b}" for index in (0, -1))
     return Markup('<span class="axis"><span>%s</span><span>at most %s</span><span>%s</span></span>') % (
-        first, f"{most:,}", last,
+        f"{counts[0][0]:%d %b}", f"{most:,}", f"{counts[-1][0]:%d %b}",
     )  # fmt: skip
 
 
@@ -94,7 +101,7 @@ def lines(
 ) -> Markup:
     """Returns a chart with a line for each series, with axes and a legend; complete, to be saved as a file."""
     highest = _axis_end(max((value for each in series for value in each.values if value is not None), default=0))
-    height = _height(series)
+    height = lines_height(series)
     pieces = [*_shade(early, len(labels)), *_grid(highest, unit), *_dates(labels)]
     for number, each in enumerate(series):
         colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
@@ -133,12 +140,10 @@ def lines(
     ) % (title, WIDTH, height, WIDTH, height, Markup("").join(pieces))
 
 
-def as_file(svg: Markup, *, title: str, heading: str) -> bytes:
-    """Returns a chart as the content of an SVG file, dark on white, with a title and a line above it."""
-    height = re.search(r'height="(\d+)"', svg)
-    assert height is not None
+def as_file(svg: Markup, *, height: int, title: str, heading: str) -> bytes:
+    """Returns a chart of that height as the content of an SVG file, dark on white, with a title and a line above it."""
     placed = svg.replace("<svg ", Markup('<svg y="%s" ') % HEADING, 1)
-    size = f'width="{WIDTH}" height="{int(height[1]) + HEADING}"'
+    size = f'width="{WIDTH}" height="{height + HEADING}"'
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" {size} color="#1c1c1c">'
         f'<title>{escape(title)}</title><rect width="100%" height="100%" fill="#ffffff"/>'
@@ -147,8 +152,8 @@ def as_file(svg: Markup, *, title: str, heading: str) -> bytes:
     ).encode()
 
 
-def _height(series: Sequence[Series]) -> int:
-    """Returns the height of a chart with its legend, which has four names in a row."""
+def lines_height(series: Sequence[Series]) -> int:
+    """Returns the height of a chart of `lines` with its legend, which has four names in a row."""
     return HEIGHT + 18 * ((len(series) + 3) // 4)
 
 

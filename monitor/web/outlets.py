@@ -93,7 +93,5 @@ def _stories_by_day(store: Store, name: str, since: datetime, at: datetime) -> C
 
 def _daily_chart(by_day: Mapping[date, int], since: datetime, at: datetime) -> Markup:
     days = [since.date() + timedelta(days=number) for number in range((at.date() - since.date()).days + 1)]
-    numbers = [by_day.get(day, 0) for day in days]
-    title = f"Stories a day since {since:%Y-%m-%d}: {', '.join(map(str, numbers))}"
-    bars = [charts.Bar(f"{day}: {number:,}", number) for day, number in zip(days, numbers, strict=True)]
-    return charts.bars(bars, title=title, height=26)
+    counts = [(day, by_day.get(day, 0)) for day in days]
+    return charts.daily_bars(counts, title=f"Stories a day since {since:%Y-%m-%d}", height=26)

@@ -188,9 +188,8 @@ def time_line(
         early += collected_since is not None and end < collected_since
         label = f"{start}" if per_bar == 1 else f"{start} to {end}"
         columns.append(charts.Bar(f"{label}: {number:,}", number, asked.url(since=f"{start}", until=f"{end}")))
-    title = f"{sum(numbers):,} stories from {first} to {last}, the most {max(numbers, default=0):,} in one bar"
     return TimeLine(
-        chart=charts.bars(columns, title=title, early=early),
+        chart=charts.link_bars(columns, early=early),
         first=first,
         last=last,
         total=sum(numbers),

@@ -136,7 +136,9 @@ def trend_file(request: Request) -> Response:
     """Sends the chart as an SVG file."""
     asked = trend_request(request.query_params)
     trend = read_trend(services_of(request), asked, now())
-    svg = charts.as_file(_chart(trend), title=_title(trend), heading=_heading(trend))
+    svg = charts.as_file(
+        _chart(trend), height=charts.lines_height(trend.series), title=_title(trend), heading=_heading(trend)
+    )
     headers = {"Content-Disposition": 'attachment; filename="trend.svg"'}
     return Response(svg, media_type="image/svg+xml", headers=headers)
 
