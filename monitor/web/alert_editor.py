@@ -131,10 +131,10 @@ def _save(request: Request, form: AlertForm, *, is_saved: bool) -> Response:
     try:
         text = file_text(services.config_file)
         changed = _changed_text(services, text, form)
-        config = load_bytes(changed.encode(), path, environ)
         if is_saved:
             config_edit.write_config(path, changed, environ=environ, expected_digest=form.digest)
             return RedirectResponse(f"{alert_url(name)}&saved=1", 303)
+        config = load_bytes(changed.encode(), path, environ)
         lines = [_without_addresses(services, line) for line in config_edit.changed_lines(text, changed)]
         preview = _preview(services, config, form, changed_lines=lines)
     except BadRequest as error:

@@ -89,10 +89,10 @@ def _save(request: Request, form: FormData) -> Response:
         changed = config_edit.text_with_outlet(
             text, _file_values(search.result, fields, chosen, crawl=services.config.crawl)
         )
-        load_bytes(changed.encode(), path, environ)
         if text_field(form, "action") == "save":
             config_edit.write_config(path, changed, environ=environ, expected_digest=digest)
             return RedirectResponse(f"/outlet?name={quote(fields['name'], safe='')}", 303)
+        load_bytes(changed.encode(), path, environ)
         lines = config_edit.changed_lines(text, changed)
     except ConfigError as error:
         return _editor_page(request, search, fields, chosen, digest=digest, faults=faults_of_entry(error))
